@@ -1,0 +1,36 @@
+"""Read, question and understand AWS VPC Flow Logs in a notebook.
+
+``import flowlens as fl`` registers ``df.flow`` on every pandas frame; there is nothing else to set up.
+"""
+
+from importlib.metadata import version as _version
+
+from pandas.api.extensions import register_dataframe_accessor as _register
+
+from flowlens.accessor import FlowAccessor as _FlowAccessor
+from flowlens.errors import (
+    FlowlensError,
+    MissingExtraError,
+    MissingFieldError,
+    NotAFlowFrameError,
+    ParseError,
+    TopologyError,
+)
+from flowlens.load import check, read
+from flowlens.selection import Selection
+
+__all__ = [
+    "FlowlensError",
+    "MissingExtraError",
+    "MissingFieldError",
+    "NotAFlowFrameError",
+    "ParseError",
+    "Selection",
+    "TopologyError",
+    "check",
+    "read",
+]
+
+__version__ = _version("vpc-flowlens")
+
+_register("flow")(_FlowAccessor)

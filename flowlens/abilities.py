@@ -1,0 +1,73 @@
+"""What a log can answer: the fields that each analysis needs, and what a frame lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from flowlens.schema import BY_COLUMN
+
+__all__ = ["NEEDS", "Ability", "ability"]
+
+_ENDS = ("srcaddr", "dstaddr")
+_VOLUME = (*_ENDS, "packets", "bytes")
+_FIVE_TUPLE = (*_ENDS, "srcport", "dstport", "protocol")
+
+#: The fields without which an analysis cannot run. Most do better with more; their documentation says how.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "window": ("start", "end"),
+    "interval": ("start", "end"),
+    "coverage": ("interface_id", "start", "end", "log_status"),
+    "gaps": ("interface_id", "start", "end"),
+    "accepted": ("action",),
+    "rejected": ("action",),
+    "between": _ENDS,
+    "host": _ENDS,
+    "top_talkers": _VOLUME,
+    "timeline": (*_VOLUME, "start"),
+    "pairs": _VOLUME,
+    "matrix": _VOLUME,
+    "ports": (*_FIVE_TUPLE, "packets", "bytes"),
+    "fan_out": (*_ENDS, "dstport"),
+    "conversations": (*_FIVE_TUPLE, "packets", "bytes", "start", "end"),
+    "reject_pairs": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
+    "diagnose": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Whether a frame has the fields that an analysis needs; true where it has.
+
+    Attributes
+    ----------
+    verb
+        The analysis.
+    missing
+        The fields that are not there.
+    """
+
+    verb: str
+    missing: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.missing
+
+    def __repr__(self) -> str:
+        if self:
+            return f"{self.verb}: yes"
+        tokens = " ".join(f"${{{BY_COLUMN[column].name}}}" for column in self.missing)
+        return f"{self.verb}: no, add {tokens} to the LogFormat"
+
+
+def ability(verb: str, columns: Collection[str]) -> Ability:
+    """Tell whether an analysis can run on these columns.
+
+    Raises
+    ------
+    ValueError
+        If there is no such analysis.
+    """
+    if verb not in NEEDS:
+        raise ValueError(f"{verb!r} is no analysis of flowlens; there are {', '.join(NEEDS)}")
+    return Ability(verb, tuple(column for column in NEEDS[verb] if column not in columns))

@@ -1,0 +1,280 @@
+"""``df.flow``: the analyses on a pandas frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from flowlens.abilities import Ability, ability
+from flowlens.errors import NotAFlowFrameError
+from flowlens.flows import Measure, Reductions, SqlText
+from flowlens.schema import BY_COLUMN
+from flowlens.selection import Ports, Selection, Words
+from flowlens.timespan import TimeSpan
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from flowlens.plot import FlowPlot
+
+__all__ = ["FlowAccessor"]
+
+
+class FlowAccessor(Reductions[pd.DataFrame]):
+    """Analyses of a frame of flow log records: ``df.flow``.
+
+    Every method returns a new frame; the frame itself is never changed. pandas makes a new accessor at each access, so
+    this one keeps nothing but the frame.
+    """
+
+    def __init__(self, df: pd.DataFrame) -> None:
+        # This runs for every Tab and dir() on any frame: compare names, nothing else.
+        missing = {"srcaddr", "dstaddr"}.difference(df.columns)
+        if missing:
+            raise NotAFlowFrameError(
+                f"df.flow needs the columns srcaddr and dstaddr; this frame lacks {' and '.join(sorted(missing))} and has "
+                f"{', '.join(map(str, df.columns[:8])) or 'no columns'}. Read flow logs with flowlens.read(...), or rename "
+                "the columns: df.rename(columns={'source': 'srcaddr', ...})."
+            )
+        self._df = df
+
+    def __repr__(self) -> str:
+        return f"<flow log records: {len(self._df):,}, {len(self.fields)} fields>"
+
+    def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:
+        from flowlens.engine import flows_of_frame, run
+
+        return run(reduction(flows_of_frame(self._df)), self._df)
+
+    def _interval(self) -> int:
+        return self.interval or 600
+
+    # --- Know what you hold ---
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns that are fields of flow log records, in their order."""
+        return tuple(column for column in self._df.columns if column in BY_COLUMN)
+
+    @property
+    def window(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First `start` and last `end`; NaT where there is no record with a time."""
+        from flowlens.reduce.coverage import window
+
+        row = self._reduce(window)
+        return row["first"].iloc[0], row["last"].iloc[0]
+
+    @property
+    def interval(self) -> int | None:
+        """The aggregation interval in seconds, 60 or 600, estimated from the length of records; None without records.
+
+        One-minute windows give no records longer than about a minute, ten-minute windows do.
+        """
+        from flowlens.reduce.coverage import interval_signs
+
+        row = self._reduce(interval_signs)
+        records, long = int(row["records"].iloc[0]), int(row["long"].iloc[0])
+        if not records:
+            return None
+        return 600 if long > 0.01 * records else 60
+
+    def can(self, verb: str) -> Ability:
+        """Tell whether this log has the fields that an analysis needs.
+
+        Parameters
+        ----------
+        verb : str
+            The name of the analysis: ``"diagnose"``.
+
+        Returns
+        -------
+        Ability
+            True or false, with the fields that are `missing`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such analysis.
+
+        Examples
+        --------
+        >>> import pandas as pd, flowlens as fl
+        >>> df = pd.DataFrame({"srcaddr": ["10.0.0.1"], "dstaddr": ["10.0.0.2"]})
+        >>> df.flow.can("accepted")
+        accepted: no, add ${action} to the LogFormat
+        """
+        return ability(verb, self._df.columns)
+
+    # --- Narrow ---
+
+    def select(
+        self,
+        *,
+        src: Words | None = None,
+        dst: Words | None = None,
+        host: Words | None = None,
+        src_port: Ports | None = None,
+        dst_port: Ports | None = None,
+        port: Ports | None = None,
+        protocol: Ports | None = None,
+        action: Words | None = None,
+        interface: Words | None = None,
+        direction: Words | None = None,
+        time: TimeSpan | None = None,
+        status: Words | None = None,
+        group: Words | None = None,
+    ) -> pd.DataFrame:
+        """Keep the records for which every given clause holds.
+
+        Parameters
+        ----------
+        src, dst, host : str or list of str
+            Source, destination, or either: an address, a CIDR prefix, or several.
+        src_port, dst_port, port : int, str or list of those
+            Source, destination or either port: a number, a service name, a range ``"8000-8100"``, or several.
+        protocol : int, str or list of those
+            IANA number or name: ``6`` or ``"tcp"``.
+        action : str or list of str
+            ``"ACCEPT"`` or ``"REJECT"``.
+        interface : str or list of str
+            Interface ids.
+        direction : str or list of str
+            ``"ingress"`` or ``"egress"``, as in `flow_direction`.
+        time : (start, end)
+            Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+        status : str or list of str
+            ``"OK"``, ``"NODATA"`` or ``"SKIPDATA"``.
+        group : str or list of str
+            Values of `src_group` or `dst_group`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns, fewer rows, with their original index.
+
+        Raises
+        ------
+        MissingFieldError
+            If a clause needs a field that the log does not have.
+        ValueError
+            If an address, port, protocol or time cannot be understood.
+        """
+        selection = Selection(
+            src=src, dst=dst, host=host, src_port=src_port, dst_port=dst_port, port=port, protocol=protocol, action=action,
+            interface=interface, direction=direction, time=time, status=status, group=group,
+        )  # fmt: skip
+        return self._df[selection.mask(self._df)]
+
+    def accepted(self) -> pd.DataFrame:
+        """Keep the records of traffic that was let through.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns, fewer rows, with their original index.
+        """
+        return self.select(action="ACCEPT")
+
+    def rejected(self) -> pd.DataFrame:
+        """Keep the records of traffic that was refused.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns, fewer rows, with their original index.
+        """
+        return self.select(action="REJECT")
+
+    def between(self, a: Words, b: Words) -> pd.DataFrame:
+        """Keep the records between two sides, in both directions.
+
+        Parameters
+        ----------
+        a, b : str or list of str
+            The sides: addresses or CIDR prefixes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns, fewer rows, with their original index.
+        """
+        there, back = Selection(src=a, dst=b), Selection(src=b, dst=a)
+        return self._df[there.mask(self._df) | back.mask(self._df)]
+
+    def host(self, x: Words) -> pd.DataFrame:
+        """Keep the records from or to an address or prefix.
+
+        Parameters
+        ----------
+        x : str or list of str
+            Addresses or CIDR prefixes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same columns, fewer rows, with their original index.
+        """
+        return self.select(host=x)
+
+    # --- Reduce, where the answer is not a list of rows ---
+
+    def matrix(self, rows: str = "src_group", cols: str = "dst_group", *, values: Measure = "bytes") -> pd.DataFrame:
+        """Cross two columns.
+
+        Parameters
+        ----------
+        rows, cols : str
+            The columns to cross.
+        values : {"bytes", "packets", "flows"}
+            What to count.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a value of `rows`, one column a value of `cols`, 0 where there was no traffic.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import summary
+
+        table = self._reduce(lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
+        return table.pivot(index=rows, columns=cols, values=values).fillna(0).astype("int64")
+
+    # --- Take it elsewhere, show ---
+
+    def sql(self, dialect: str = "duckdb", *, table: str = "flows") -> SqlText:
+        """Print an analysis as SQL instead of running it.
+
+        Parameters
+        ----------
+        dialect : str
+            ``"duckdb"``, ``"athena"``, ``"spark"``, or another that Ibis knows.
+        table : str
+            The name of the table there. Its columns are those of this frame, words as text and times as Unix seconds, as
+            in AWS's own table definitions.
+
+        Returns
+        -------
+        SqlText
+            Has the methods of ``df.flow`` that reduce; each returns the text.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dialect.
+        """
+        from flowlens.engine import check_dialect, flows_of_words
+
+        return SqlText(flows_of_words(self._df.columns, name=table), check_dialect(dialect), self._interval())
+
+    @property
+    def plot(self) -> FlowPlot:
+        """Pictures: ``df.flow.plot.timeline()`` and others; ``df.flow.plot()`` is the time line."""
+        from flowlens.plot import FlowPlot
+
+        return FlowPlot(self)

@@ -1,0 +1,86 @@
+"""The errors flowlens raises.
+
+::
+
+    FlowlensError
+    ├── ParseError            (ValueError)      a file or a line cannot be read as flow log records
+    ├── NotAFlowFrameError    (AttributeError)  df.flow on a frame that holds no flow records
+    ├── MissingFieldError     (KeyError)        the analysis needs a field that this log does not have
+    ├── MissingExtraError     (ImportError)     an optional dependency is not installed
+    └── TopologyError         (ValueError)      describe-* output contradicts itself or cannot be used
+
+Each also derives from the built-in error a user would catch for the same mistake, and its text says what is wrong,
+where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "BadLine",
+    "FlowlensError",
+    "MissingExtraError",
+    "MissingFieldError",
+    "NotAFlowFrameError",
+    "ParseError",
+    "TopologyError",
+]
+
+
+class FlowlensError(Exception):
+    """Root of every error that flowlens raises on purpose."""
+
+    # KeyError prints the repr of its argument; a sentence for the user should be printed as it is.
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """One line that could not be read: where it stands, how it reads and what is wrong with it."""
+
+    file: str
+    line: int
+    text: str
+    reason: str
+
+    def __str__(self) -> str:
+        shown = self.text if len(self.text) <= 160 else f"{self.text[:157]}..."
+        return f"{self.file}, line {self.line}: {self.reason}\n    {shown}"
+
+
+class ParseError(FlowlensError, ValueError):
+    """The input cannot be read as flow log records.
+
+    Attributes
+    ----------
+    bad_lines : tuple of BadLine
+        Every line that could not be read, in the order of the input.
+    file, line, text, reason
+        Those of the first one.
+    """
+
+    def __init__(self, bad_lines: Sequence[BadLine], advice: str) -> None:
+        first, others = bad_lines[0], len(bad_lines) - 1
+        count = f" (and {others:,} more bad line{'s' if others > 1 else ''})" if others else ""
+        super().__init__(f"{first}{count}\n{advice}")
+        self.bad_lines = tuple(bad_lines)
+        self.file, self.line, self.text, self.reason = first.file, first.line, first.text, first.reason
+
+
+class NotAFlowFrameError(FlowlensError, AttributeError):
+    """The frame has no source and destination address, so ``df.flow`` has nothing to work on."""
+
+
+class MissingFieldError(FlowlensError, KeyError):
+    """The log lacks a field that the analysis needs; the text names the LogFormat token that would add it."""
+
+
+class MissingExtraError(FlowlensError, ImportError):
+    """An optional dependency is not installed; the text holds the pip command that installs it."""
+
+
+class TopologyError(FlowlensError, ValueError):
+    """Output of the describe-* calls contradicts itself or lacks what was asked of it."""

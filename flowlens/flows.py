@@ -1,0 +1,268 @@
+"""The analyses by name. What runs them is up to the subclass; what they return is the same for all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["Reductions", "SqlText"]
+
+Result = TypeVar("Result")
+Measure = Literal["flows", "packets", "bytes"]
+
+
+class Reductions(ABC, Generic[Result]):
+    """Analyses that turn flow records into a small table."""
+
+    @abstractmethod
+    def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> Result:
+        """Apply a reduction to the flow records."""
+
+    @abstractmethod
+    def _interval(self) -> int:
+        """Return the aggregation interval of the log in seconds."""
+
+    def top_talkers(self, n: int | None = 10, *, by: Measure = "bytes", key: str = "srcaddr") -> Result:
+        """Rank addresses, or the values of any other column, by how much they send.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many rows; all where None.
+        by : {"bytes", "packets", "flows"}
+            What to rank by. `flows` are records: one a direction, interface and aggregation interval.
+        key : str
+            The column to rank.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The key, `flows`, `packets`, `bytes`, `peers` (distinct other ends) and `share` (of the total of `by`, 0 to
+            1), largest first, ties by key. Where two interfaces log the same traffic both records count.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.top_talkers(3)  # doctest: +SKIP
+        """
+        from flowlens.reduce import summary
+
+        return self._reduce(lambda flows: summary.top_talkers(flows, n=n, by=by, key=key))
+
+    def timeline(self, freq: str = "5min", *, by: str | None = "action") -> Result:
+        """Count traffic over time.
+
+        Parameters
+        ----------
+        freq : str
+            Width of the bins, as pandas writes it: ``"5min"``, ``"1h"``. Bins are aligned to midnight UTC, and a record
+            belongs to the bin of its `start`.
+        by : str, optional
+            Column that splits each bin; None for no split.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `start` of the bin, the column named in `by`, `flows`, `packets`, `bytes`. Bins without traffic have no row.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        ValueError
+            If `freq` is no fixed width of at least a second.
+        """
+        from flowlens.reduce import summary
+
+        seconds = _seconds(freq)
+        return self._reduce(lambda flows: summary.timeline(flows, seconds=seconds, by=by))
+
+    def pairs(
+        self, n: int | None = None, *, by: Measure = "bytes", keys: Sequence[str] = ("srcaddr", "dstaddr")
+    ) -> Result:
+        """Rank who sends to whom.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many rows; all where None.
+        by : {"bytes", "packets", "flows"}
+            What to rank by.
+        keys : sequence of str
+            The columns whose combinations are counted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The keys, `flows`, `packets`, `bytes`, largest first, ties by keys.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import summary
+
+        return self._reduce(lambda flows: summary.pairs(flows, n=n, by=by, keys=tuple(keys)))
+
+    def ports(self, n: int | None = None, *, by: Measure = "flows") -> Result:
+        """Rank service ports, both directions of the traffic counted for the port that offers the service.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many rows; all where None.
+        by : {"flows", "packets", "bytes"}
+            What to rank by.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `port`, `protocol` (IANA number), `flows`, `packets`, `bytes`, largest first. The port is that of the side
+            which answers, told by SYN and SYN-ACK where `tcp_flags` are logged, else the lower one of the two.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import summary
+
+        return self._reduce(lambda flows: summary.ports(flows, n=n, by=by))
+
+    def fan_out(self, *, key: str = "srcaddr") -> Result:
+        """Count how many peers and ports each address reaches for.
+
+        Parameters
+        ----------
+        key : str
+            The column to count for: ``"srcaddr"`` for fan-out, ``"dstaddr"`` for fan-in.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The key, `peers` (distinct other ends), `ports` (distinct destination ports), `flows`, `rejected` (flows),
+            most peers first.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import summary
+
+        return self._reduce(lambda flows: summary.fan_out(flows, key=key))
+
+    def conversations(self, *, timeout: float | str | None = None) -> Result:
+        """Stitch the records of each two-way conversation into one row.
+
+        Records of both directions, all aggregation intervals and all interfaces that saw the conversation are one row.
+        Its counters are those of the interface that saw most of it, so that traffic logged at both ends counts once.
+
+        Parameters
+        ----------
+        timeout : float or str, optional
+            Silence, in seconds or as ``"10min"``, after which the same addresses and ports are a new conversation. By
+            default what EC2 security groups use, 350 s for TCP, 180 s for UDP and 600 s otherwise, and at least two
+            aggregation intervals.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `initiator`, `responder`, `initiator_port`, `responder_port`, `protocol`, `interface_id`, `first`, `last`,
+            `records`, `packets_out`, `packets_in`, `bytes_out`, `bytes_in` (out is from the initiator), `state`,
+            `initiator_by`, in order of time.
+
+            `state` is one of *established* (both directions seen), *closed* (and FIN), *reset* (and RST), *unanswered*,
+            *rejected* (the request), *reply rejected*, *mixed* (a direction refused while the opposite one answers) and
+            *reply only*. `initiator_by` tells how the initiator was found: *flags*, *order*, *ports*, or *unknown*.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import conversations
+
+        seconds = None if timeout is None else int(pd.Timedelta(timeout, unit=None if isinstance(timeout, str) else "s").total_seconds())
+        interval = self._interval()
+        return self._reduce(lambda flows: conversations.conversations(flows, timeout=seconds, interval=interval))
+
+    def coverage(self) -> Result:
+        """Tell for each interface what the log covers.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `interface_id`, `records`, `first`, `last`, `nodata` and `skipdata` (records), `gap_time` (total time for
+            which there is no record, see `gaps`).
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import coverage
+
+        interval = self._interval()
+        return self._reduce(lambda flows: coverage.coverage(flows, interval=interval))
+
+    def gaps(self) -> Result:
+        """List the stretches of time for which an interface has no record, not even NODATA.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `interface_id`, `start`, `end`, `duration`; one row a gap of two aggregation intervals or more. Shorter ones
+            cannot be told from quiet edges of two neighbouring intervals.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import coverage
+
+        interval = self._interval()
+        return self._reduce(lambda flows: coverage.gaps(flows, interval=interval))
+
+
+def _seconds(freq: str) -> int:
+    try:
+        width = pd.Timedelta(freq if freq[:1].isdigit() else f"1{freq}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"freq={freq!r} is no fixed width of time like '5min', '1h' or '1D'") from error
+    seconds = int(width.total_seconds())
+    if seconds < 1 or seconds != width.total_seconds():
+        raise ValueError(f"freq={freq!r} is not a whole number of seconds; records are timed to the second")
+    return seconds
+
+
+class SqlText(Reductions[str]):
+    """The analyses as SQL text, for the console of another engine."""
+
+    def __init__(self, flows: ir.Table, dialect: str, interval: int) -> None:
+        self._flows, self._dialect, self._seconds = flows, dialect, interval
+
+    def __repr__(self) -> str:
+        return f"<SQL for {self._dialect}: call an analysis, for example .top_talkers()>"
+
+    def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> str:
+        from flowlens.engine import sql
+
+        return sql(reduction(self._flows), self._dialect)
+
+    def _interval(self) -> int:
+        return self._seconds

@@ -1,0 +1,192 @@
+"""Read flow logs: the files of a source, parsed on all cores into one typed frame."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowlens.errors import BadLine, MissingFieldError, ParseError
+from flowlens.frame import frame_from_tables
+from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse
+from flowlens.parse.values import MILLISECONDS_FROM
+from flowlens.source import InputFile, find
+from flowlens.source.files import Source
+from flowlens.timespan import TimeSpan, time_span
+
+__all__ = ["check", "read"]
+
+_PROGRESS_AFTER = 2.0  # seconds: shorter work needs no bar
+_ADVICE = "fl.check(source) lists all bad lines; fl.read(source, on_bad_lines='warn') reads the good ones."
+
+
+def read(
+    source: Source,
+    *,
+    fields: Fields | None = None,
+    time: TimeSpan | None = None,
+    columns: Sequence[str] | None = None,
+    on_bad_lines: Literal["error", "warn", "skip"] = "error",
+    progress: bool | None = None,
+) -> pd.DataFrame:
+    """Read VPC or transit gateway flow logs into a typed frame.
+
+    Text and Parquet as AWS delivers them to S3, plain or gzip, are told apart by content. Files are read on all cores;
+    files of different formats give one frame with the columns of all.
+
+    Parameters
+    ----------
+    source : path, glob, folder, open binary file, or a list of those
+        What to read. Folders are read with everything below them, but for names that begin with ``.`` or ``_``.
+    fields : str or list of str, optional
+        The format of lines that no header precedes: a LogFormat (``"${version} ${account-id} ..."``), a list of field
+        names, ``"default"`` or ``"tgw"``. Files that begin with a header use that.
+    time : (start, end), optional
+        Keep records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+    columns : list of str, optional
+        Read only these columns, in this order. Only they are checked.
+    on_bad_lines : {"error", "warn", "skip"}
+        What to do when lines cannot be read: raise, or return all other records with or without a warning.
+    progress : bool, optional
+        Show a bar, or not. By default on a terminal or in a notebook when reading takes more than two seconds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a record, the columns of the log in its order with ``-`` in names replaced by ``_``. Text and addresses
+        are `category`, integers nullable (`UInt8`, `UInt16`, `Int64`), `start` and `end` are `datetime64[s, UTC]`, and a
+        value logged as ``-`` is missing. NODATA and SKIPDATA records are rows.
+
+    Raises
+    ------
+    ParseError
+        If a line cannot be read, with file, line, text and reason; or if nothing tells the format of a file.
+    FileNotFoundError
+        If there is nothing to read.
+    MissingFieldError
+        If `columns` or `time` ask for a field that no file has.
+
+    Notes
+    -----
+    Fields: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+
+    Examples
+    --------
+    >>> import io
+    >>> import flowlens as fl
+    >>> line = b"2 123456789010 eni-1235b8ca123456789 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
+    >>> df = fl.read(io.BytesIO(line))
+    >>> df[["srcaddr", "dstport", "action"]]
+           srcaddr  dstport  action
+    0  172.31.9.69     3389  REJECT
+    """
+    if on_bad_lines not in {"error", "warn", "skip"}:
+        raise ValueError(f"on_bad_lines is {on_bad_lines!r}; it can be 'error', 'warn' or 'skip'")
+    span = None if time is None else time_span(time)
+    layout = None if fields is None else layout_of(fields)
+    wanted = None if columns is None else [str(column).replace("-", "_") for column in columns]
+    needed = None if wanted is None else frozenset(wanted) | ({"start"} if span else frozenset())
+    parsed = _parse_all(find(source), Reading("", layout, needed), progress)
+    tables = [table for part in parsed for table in part.tables]
+    bad_lines = [line for part in parsed for line in part.bad_lines]
+    if bad_lines and (on_bad_lines == "error" or not tables):
+        raise ParseError(bad_lines, _ADVICE if tables else "Nothing could be read.")
+    if bad_lines and on_bad_lines == "warn":
+        warnings.warn(_summary(bad_lines), stacklevel=2)
+    present = list(dict.fromkeys(name for table in tables for name in table.column_names)) or list(layout or DEFAULT)
+    if wanted is not None:
+        _require(wanted, present)
+    if span:
+        _require(["start"], present)
+        tables = [_within(table, span) for table in tables]
+    return frame_from_tables(tables, present if wanted is None else wanted)
+
+
+def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
+    """List every line that cannot be read.
+
+    Parameters
+    ----------
+    source, fields
+        As for `read`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `file`, `line` (from 1; the row for Parquet), `text` and `reason`; empty when all lines can be read. A
+        file that is refused as a whole is one row.
+
+    Examples
+    --------
+    >>> import io
+    >>> import flowlens as fl
+    >>> fl.check(io.BytesIO(b"version srcaddr dstaddr srcport\\n2 10.0.0.1 10.0.0.2 https\\n"))[["line", "reason"]]
+       line                                                reason
+    0     2  srcport is 'https', not a whole number from 0 to 65535
+    """
+    layout = None if fields is None else layout_of(fields)
+    bad_lines = [line for part in _parse_all(find(source), Reading("", layout), None) for line in part.bad_lines]
+    names = ["file", "line", "text", "reason"]
+    return pd.DataFrame({name: [getattr(line, name) for line in bad_lines] for name in names}).astype({"line": "int64"})
+
+
+def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> list[Parsed]:
+    """Parse files on all cores, in their order; decompression and parsing both run outside Python's global lock."""
+    cores = os.cpu_count() or 1
+    reading = replace(reading, threads=len(files) < cores)
+    pool = ThreadPoolExecutor(cores)
+    try:
+        results = pool.map(lambda file: _parse_file(file, replace(reading, file=file.name)), files)
+        return list(_with_progress(zip(files, results, strict=True), files, progress))
+    finally:
+        # After an interruption, files not begun yet are not begun any more.
+        pool.shutdown(cancel_futures=True)
+
+
+def _parse_file(file: InputFile, reading: Reading) -> Parsed:
+    try:
+        return parse(file.read(), reading)
+    except RefusedError as refused:
+        return Parsed([], [BadLine(file.name, refused.line, refused.text, refused.reason)])
+
+
+def _with_progress(
+    results: Iterable[tuple[InputFile, Parsed]], files: Sequence[InputFile], progress: bool | None
+) -> Iterator[Parsed]:
+    from tqdm.auto import tqdm
+    from tqdm.std import tqdm as terminal
+
+    # tqdm hides itself where there is no terminal; its notebook bar cannot tell, and is wanted there.
+    hidden = None if progress is None and tqdm.__mro__[1] is terminal else progress is False
+    total = sum(file.size for file in files)
+    with tqdm(
+        total=total, unit="B", unit_scale=True, desc="reading", disable=hidden, delay=0 if progress else _PROGRESS_AFTER, leave=False
+    ) as bar:
+        for file, parsed in results:
+            yield parsed
+            bar.update(file.size)
+
+
+def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
+    start = table["start"]
+    start = pc.if_else(pc.greater_equal(start, MILLISECONDS_FROM), pc.divide(start, 1000), start)
+    return table.filter(pc.and_(pc.greater_equal(start, span[0]), pc.less(start, span[1])))
+
+
+def _require(wanted: Iterable[str], present: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in present]
+    if missing:
+        raise MissingFieldError(f"no file has the field {missing[0]!r}; there are {', '.join(present)}")
+
+
+def _summary(bad_lines: Sequence[BadLine]) -> str:
+    first = "\n".join(f"  {line}" for line in bad_lines[:3])
+    plural = "line" if len(bad_lines) == 1 else "lines"
+    return f"{len(bad_lines):,} {plural} could not be read and {'is' if len(bad_lines) == 1 else 'are'} left out:\n{first}"

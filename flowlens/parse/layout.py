@@ -1,0 +1,79 @@
+"""Which field stands in which place of a line: from a header, or from what the user says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from flowlens.schema import BY_COLUMN, DEFAULT_FIELDS, TGW_FIELDS
+
+__all__ = ["DEFAULT", "Fields", "Layout", "header_layout", "layout_of"]
+
+#: What `fields=` accepts: a LogFormat, a list of names, "default" or "tgw".
+Fields = str | Iterable[str]
+
+#: The columns of a line, in their order.
+Layout = tuple[str, ...]
+
+DEFAULT: Layout = tuple(field.column for field in DEFAULT_FIELDS)
+TGW: Layout = tuple(field.column for field in TGW_FIELDS)
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+
+
+def layout_of(fields: Fields) -> Layout:
+    """Return the layout that the user describes.
+
+    Raises
+    ------
+    ValueError
+        If a name is no field name, or stands twice.
+    """
+    if fields == "default":
+        return DEFAULT
+    if fields == "tgw":
+        return TGW
+    names = _names(fields) if isinstance(fields, str) else list(fields)
+    wrong = [name for name in names if not isinstance(name, str) or not _NAME.fullmatch(name)]
+    if wrong or not names:
+        raise ValueError(
+            f"fields={fields!r} names no flow log fields{f': {wrong[0]!r}' if wrong else ''}. Give the LogFormat of the "
+            "flow log ('${version} ${account-id} ...', see 'aws ec2 describe-flow-logs'), a list of field names, "
+            "'default' or 'tgw'."
+        )
+    layout = tuple(name.replace("-", "_") for name in names)
+    _refuse_repeated(layout, "fields")
+    return layout
+
+
+def _names(fields: str) -> list[str]:
+    return _PLACEHOLDER.findall(fields) or fields.split()
+
+
+def _refuse_repeated(layout: Layout, where: str) -> None:
+    repeated = sorted({column for column in layout if layout.count(column) > 1})
+    if repeated:
+        raise ValueError(f"{where} names {repeated[0].replace('_', '-')!r} more than once")
+
+
+def header_layout(line: bytes) -> Layout | None:
+    """Return the layout that a header line gives, or None where the line is no header.
+
+    A header is a line of names, in any order, of which at least two are known, or all where there are fewer. Unknown
+    names are fields that AWS added later: asking for known ones only would turn their header into data.
+    """
+    if not line[:1].islower():
+        return None
+    try:
+        names = line.decode("ascii").split()
+    except UnicodeDecodeError:
+        return None
+    if not all(_NAME.fullmatch(name) for name in names):
+        return None
+    layout = tuple(name.replace("-", "_") for name in names)
+    known = sum(column in BY_COLUMN for column in layout)
+    if known < min(2, len(layout)):
+        return None
+    _refuse_repeated(layout, "the header")
+    return layout

@@ -1,0 +1,55 @@
+"""What the parsers are asked for and what they give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from flowlens.errors import BadLine
+from flowlens.parse.layout import Layout
+
+__all__ = ["Parsed", "Reading", "RefusedError"]
+
+
+class RefusedError(Exception):
+    """A file that is no flow log, or whose layout cannot be known, is refused as a whole."""
+
+    def __init__(self, line: int, text: str, reason: str) -> None:
+        super().__init__(reason)
+        self.line, self.text, self.reason = line, text, reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one file is to be read.
+
+    Attributes
+    ----------
+    file
+        Its name, for messages.
+    layout
+        The layout of lines that no header precedes, where the user gave it.
+    columns
+        The columns to read; all where None.
+    threads
+        Whether to parse this one file on all cores.
+    """
+
+    file: str
+    layout: Layout | None = None
+    columns: frozenset[str] | None = None
+    threads: bool = False
+
+    def wanted(self, names: Layout) -> list[str]:
+        """Return the columns to read; where none of them is here, the first one still counts the records."""
+        wanted = [name for name in names if self.columns is None or name in self.columns]
+        return wanted or list(names[:1])
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a file held: tables in the order of the file, and the lines that could not be read."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    bad_lines: list[BadLine] = field(default_factory=list)

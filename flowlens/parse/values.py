@@ -1,0 +1,95 @@
+"""What a value of each field may be: the same rule for a parsed column, for distinct words and for one word."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowlens.schema import Field
+
+__all__ = ["MILLISECONDS_FROM", "arrow_type", "column_is_clean", "complaint", "largest", "wrong_words"]
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_ARROW_TYPES = {
+    "text": _TEXT,
+    "address": _TEXT,
+    "uint8": pa.uint8(),
+    "uint16": pa.uint16(),
+    "int64": pa.int64(),
+    "time": pa.int64(),
+}
+
+#: Times at or above this are milliseconds (flowlogs-reader PR 30 met them in real data): as seconds it is the year 5138.
+MILLISECONDS_FROM = 10**11
+_LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1, "int64": 2**63 - 1, "time": 1000 * MILLISECONDS_FROM - 1}
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
+_IPV4_PATTERN = re.compile(_IPV4 + r"(?!\n)")
+_DIGITS = re.compile(r"[0-9]+|-0+")  # Arrow reads '-0' as 0, so it is one wherever it stands
+
+
+def arrow_type(field: Field) -> pa.DataType:
+    """Return the type a field is parsed into; times are Unix seconds until the frame is built."""
+    return _ARROW_TYPES[field.kind]
+
+
+def largest(field: Field) -> int:
+    """Return the largest number that can stand in a numeric field."""
+    return _LARGEST[field.kind]
+
+
+def column_is_clean(field: Field, column: pa.ChunkedArray) -> bool:
+    """Tell whether every value of a parsed column can stand in its field.
+
+    Only the dictionary of a text column is looked at, so the cost is that of the distinct values.
+    """
+    if pa.types.is_dictionary(column.type):
+        return not any(pc.any(wrong_words(field, chunk.dictionary)).as_py() for chunk in column.chunks)
+    if field.kind in {"int64", "time"}:
+        extremes = pc.min_max(column).as_py()
+        return extremes["min"] is None or (extremes["min"] >= 0 and extremes["max"] <= largest(field))
+    return True
+
+
+def wrong_words(field: Field, words: pa.StringArray) -> pa.BooleanArray:
+    """Tell for each word whether it cannot stand in the field."""
+    if field.kind == "address":
+        wrong = pc.invert(pc.match_substring_regex(words, _IPV4))
+        if pc.any(wrong).as_py():
+            wrong = pa.array([unsure and not _is_ipv6(word) for unsure, word in zip(wrong.to_pylist(), words.to_pylist(), strict=True)])
+        return wrong
+    if field.closed:
+        return pc.invert(pc.is_in(words, pa.array(list(field.values))))
+    if field.kind == "text":
+        return pc.equal(words, "")
+    return pa.array([complaint(field, word) is not None for word in words.to_pylist()], pa.bool_())
+
+
+def complaint(field: Field, word: str) -> str | None:
+    """Return what is wrong with one value of a field as it stands in the line, or None."""
+    if word == "-":
+        return None
+    if field.kind == "address":
+        fits = _IPV4_PATTERN.match(word) or _is_ipv6(word)
+        return None if fits else f"{field.name} is {word!r}, not an IP address"
+    if field.closed:
+        return None if word in field.values else f"{field.name} is {word!r}, not {' or '.join(field.values)}"
+    if field.kind == "text":
+        return None if word else f"{field.name} is empty"
+    # int() of a very long text is slow and refused by Python; no number here has more than 19 digits.
+    if _DIGITS.fullmatch(word) and len(word.lstrip("-0")) <= 19 and int(word) <= largest(field):
+        return None
+    wanted = {"int64": "a whole number", "time": "a time in Unix seconds"}
+    return f"{field.name} is {word!r}, not {wanted.get(field.kind, f'a whole number from 0 to {largest(field)}')}"
+
+
+def _is_ipv6(word: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, word)
+    except (OSError, ValueError):  # ValueError: a NUL or a character that is not ASCII
+        return False
+    return True

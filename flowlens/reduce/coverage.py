@@ -1,0 +1,68 @@
+"""What the log covers: its span of time, its aggregation interval, and the holes in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from flowlens.columns import missing_field
+from flowlens.reduce.records import says
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["coverage", "gaps", "interval_signs", "window"]
+
+#: A record longer than this does not come from one-minute windows: those end within a minute, give or take the lag of the log.
+_LONGER_THAN_A_MINUTE = 90
+
+
+def _chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
+    for column in columns:
+        if column not in flows.columns:
+            raise missing_field(column, verb)
+    return flows.select(*columns)
+
+
+def window(flows: ir.Table) -> ir.Table:
+    """Return one row: the first `start` and the last `end`, as `first` and `last`."""
+    t = _chosen(flows, "window", "start", "end")
+    return t.agg(first=t.start.min(), last=t.end.max())
+
+
+def interval_signs(flows: ir.Table) -> ir.Table:
+    """Return one row: how many records there are with times, and how many of them are longer than a minute."""
+    t = _chosen(flows, "interval", "start", "end")
+    span = t.end - t.start
+    return t.agg(records=span.count(), long=(span > _LONGER_THAN_A_MINUTE).sum().fill_null(0))
+
+
+def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
+    t = _chosen(flows, "gaps", "interface_id", "start", "end").distinct()
+    t = t.filter(t.start.notnull() & t.end.notnull())
+    before = ibis.window(group_by="interface_id", order_by=["start", "end"], rows=(None, -1))
+    silent = t.select("interface_id", covered=t.end.max().over(before), next=t.start)
+    # Two records in neighbouring windows can lie almost two intervals apart with nothing missing between them.
+    silent = silent.filter(silent.next - silent.covered >= 2 * interval)
+    found = silent.select(
+        "interface_id", start=silent.covered, end=silent.next, duration=silent.next - silent.covered
+    )
+    return found.order_by(["interface_id", "start"])
+
+
+def coverage(flows: ir.Table, *, interval: int) -> ir.Table:
+    t = _chosen(flows, "coverage", "interface_id", "start", "end", "log_status")
+    per_interface = t.group_by("interface_id").agg(
+        records=t.count(),
+        first=t.start.min(),
+        last=t.end.max(),
+        nodata=says(t, "log_status", "NODATA").cast("int64").sum(),
+        skipdata=says(t, "log_status", "SKIPDATA").cast("int64").sum(),
+    )
+    holes = gaps(flows, interval=interval)
+    summed = holes.group_by("interface_id").agg(gap_time=holes.duration.sum())
+    # Interfaces are compared as equal when both are missing: records of a regional NAT gateway have none.
+    joined = per_interface.left_join(summed, per_interface.interface_id.identical_to(summed.interface_id))
+    listed = joined.select(*per_interface.columns, gap_time=joined.gap_time.fill_null(0))
+    return listed.order_by("interface_id")

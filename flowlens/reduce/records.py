@@ -1,0 +1,45 @@
+"""What every reduction asks of single records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import ibis
+
+from flowlens.columns import missing_field
+from flowlens.schema import VOCABULARIES
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["says", "total", "traffic"]
+
+
+def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
+    """Return the records of traffic with the columns that an analysis needs, and no others.
+
+    NODATA and SKIPDATA records have neither address and are no traffic.
+
+    Raises
+    ------
+    MissingFieldError
+        If a column is not there; those in `optional` may be missing.
+    """
+    wanted = list(dict.fromkeys(("srcaddr", "dstaddr", *columns)))
+    for column in wanted:
+        if column not in flows.columns:
+            raise missing_field(column, verb)
+    records = flows.select(*wanted, *(column for column in optional if column in flows.columns and column not in wanted))
+    return records.filter(records.srcaddr.notnull())
+
+
+def says(flows: ir.Table, column: str, word: str) -> ir.BooleanValue:
+    """Tell where a column of known words holds this one; a missing value does not."""
+    value = flows[column]
+    return (value == (word if value.type().is_string() else VOCABULARIES[column].index(word))).fill_null(False)
+
+
+def total(flows: ir.Table, column: str) -> ir.IntegerScalar:
+    """Return the sum of a counter as 64 bits; Block Public Access records have no bytes, so a sum may have nothing to add."""
+    return flows[column].sum().fill_null(0).cast("int64") if column in flows.columns else ibis.literal(0, "int64")

@@ -1,0 +1,101 @@
+"""Who talks, to whom, on which port, when, how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import ibis
+
+from flowlens.reduce.records import says, total, traffic
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["fan_out", "matrix", "pairs", "ports", "timeline", "top_talkers"]
+
+_MEASURES = ("flows", "packets", "bytes")
+
+
+def _need_measure(verb: str, argument: str, by: str, allowed: Sequence[str] = _MEASURES) -> None:
+    if by not in allowed:
+        raise ValueError(f"{verb}: {argument}={by!r} is none of {', '.join(allowed)}")
+
+
+def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
+    return flows.group_by(list(keys)).agg(
+        flows=flows.count(), packets=total(flows, "packets"), bytes=total(flows, "bytes")
+    )
+
+
+def _ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
+    """Order by a measure, largest first, ties by key, so that every engine returns the same rows."""
+    ordered = table.order_by([ibis.desc(by), *(table[key].asc() for key in keys)])
+    return ordered if n is None else ordered.limit(n)
+
+
+def _peer_of(key: str) -> str:
+    return "srcaddr" if key in {"dstaddr", "pkt_dstaddr", "dstport"} else "dstaddr"
+
+
+def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Table:
+    _need_measure("top_talkers", "by", by)
+    records = traffic(flows, "top_talkers", key, "packets", "bytes")
+    records = records.filter(records[key].notnull())
+    measured = _measured(records, [key])
+    top = _ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
+    # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
+    shown = records.inner_join(top.select(key), key)
+    peers = shown.group_by(key).agg(peers=shown[_peer_of(key)].nunique())
+    joined = top.join(peers, key).select(key, *_MEASURES, "peers", "share")
+    return _ranked(joined, by, [key], None)
+
+
+def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
+    keys = [] if by is None else [by]
+    records = traffic(flows, "timeline", "start", "packets", "bytes", *keys)
+    records = records.filter(records.start.notnull())
+    binned = records.mutate(start=records.start - records.start % seconds)
+    return _measured(binned, ["start", *keys]).order_by(["start", *keys])
+
+
+def pairs(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
+    _need_measure("pairs", "by", by)
+    return _ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
+
+
+def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
+    _need_measure("matrix", "values", values)
+    measured = _measured(traffic(flows, "matrix", rows, cols, "packets", "bytes"), [rows, cols])
+    return measured.select(rows, cols, values).order_by([rows, cols])
+
+
+def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
+    _need_measure("ports", "by", by)
+    records = traffic(
+        flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"]
+    )
+    records = records.mutate(port=_service_port(records))
+    return _ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
+
+
+def _service_port(records: ir.Table) -> ir.IntegerColumn:
+    """Return the port of the side that offers the service: told by SYN and SYN-ACK where they are logged, else the lower."""
+    lower = ibis.least(records.srcport, records.dstport)
+    if "tcp_flags" not in records.columns:
+        return lower
+    syn, ack = (records.tcp_flags & 2) > 0, (records.tcp_flags & 16) > 0
+    return ibis.cases((syn & ~ack, records.dstport), (syn & ack, records.srcport), else_=lower)
+
+
+def fan_out(flows: ir.Table, *, key: str) -> ir.Table:
+    records = traffic(flows, "fan_out", key, "dstport", optional=["action"])
+    records = records.filter(records[key].notnull())
+    rejected = says(records, "action", "REJECT") if "action" in records.columns else ibis.literal(False)
+    counted = records.group_by(key).agg(
+        peers=records[_peer_of(key)].nunique(),
+        ports=records.dstport.nunique(),
+        flows=records.count(),
+        rejected=rejected.cast("int64").sum(),
+    )
+    return counted.order_by([ibis.desc("peers"), ibis.desc("flows"), key])

@@ -1,0 +1,227 @@
+"""Selection: one frozen description of which records are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from flowlens.cidr import Addresses, network
+from flowlens.errors import MissingFieldError
+from flowlens.schema import field_for
+from flowlens.service import port_number, protocol_number
+from flowlens.timespan import TimeSpan, time_span
+
+__all__ = ["Selection"]
+
+Words = str | Iterable[str]
+Ports = int | str | Iterable[int | str]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Selection:
+    """One filter: the records for which every clause holds.
+
+    Parameters
+    ----------
+    src, dst, host : str or list of str
+        Source, destination, or either: an address, a CIDR prefix, or several.
+    src_port, dst_port, port : int, str or list of those
+        Source, destination or either port: a number, a service name, a range ``"8000-8100"``, or several.
+    protocol : int, str or list of those
+        IANA number or name: ``6`` or ``"tcp"``.
+    action, interface, direction, status, group : str or list of str
+        Values of `action`, `interface_id`, `flow_direction`, `log_status`, and of `src_group` or `dst_group`.
+    time : (start, end)
+        Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+
+    Examples
+    --------
+    >>> Selection(dst_port="ssh", action="REJECT")
+    Selection(dst_port=('ssh',), action=('REJECT',))
+    """
+
+    src: Words | None = None
+    dst: Words | None = None
+    host: Words | None = None
+    src_port: Ports | None = None
+    dst_port: Ports | None = None
+    port: Ports | None = None
+    protocol: Ports | None = None
+    action: Words | None = None
+    interface: Words | None = None
+    direction: Words | None = None
+    time: TimeSpan | None = None
+    status: Words | None = None
+    group: Words | None = None
+
+    def __post_init__(self) -> None:
+        """Bring every clause into one form, so that equal filters are equal, and find mistakes at once."""
+        for clause in fields(self):
+            value = getattr(self, clause.name)
+            if value is None:
+                continue
+            if clause.name == "time":
+                value = tuple(moment if moment is None else _text_of(moment) for moment in value)
+                time_span(value)
+            else:
+                value = _tuple(value)
+                _CHECKS.get(clause.name, _no_check)(value)
+            object.__setattr__(self, clause.name, value)
+
+    def __repr__(self) -> str:
+        clauses = ((clause.name, getattr(self, clause.name)) for clause in fields(self))
+        return f"Selection({', '.join(f'{name}={value!r}' for name, value in clauses if value is not None)})"
+
+    def mask(self, df: pd.DataFrame) -> np.ndarray:
+        """Tell for each record of a frame whether it is selected.
+
+        Returns
+        -------
+        numpy.ndarray of bool
+
+        Raises
+        ------
+        MissingFieldError
+            If a clause needs a field that the frame does not have.
+        """
+        mask = np.ones(len(df), bool)
+        for clause in fields(self):
+            value = getattr(self, clause.name)
+            if value is not None:
+                mask &= _MASKS[clause.name](df, value)
+        return mask
+
+
+def _tuple(value: object) -> tuple[object, ...]:
+    if isinstance(value, str | int | np.integer):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{value!r} is neither a value nor a list of values")
+    return tuple(value)
+
+
+def _text_of(moment: object) -> str:
+    return moment if isinstance(moment, str) else pd.Timestamp(moment).isoformat()  # type: ignore[arg-type]
+
+
+def _no_check(values: tuple[object, ...]) -> None:
+    """Any word may be asked for: another one than AWS writes selects nothing."""
+
+
+def _check_addresses(values: tuple[object, ...]) -> None:
+    for value in values:
+        network(str(value))
+
+
+def _check_ports(values: tuple[object, ...]) -> None:
+    for value in values:
+        port_range(value)
+
+
+def _check_protocols(values: tuple[object, ...]) -> None:
+    for value in values:
+        protocol_number(value)  # type: ignore[arg-type]
+
+
+def port_range(port: object) -> tuple[int, int]:
+    """Return the first and last port that a number, a name or a range ``"8000-8100"`` means."""
+    text = str(port)
+    first, dash, last = text.partition("-")
+    if dash and first.isdigit() and last.isdigit():
+        span = int(first), int(last)
+    else:
+        number = int(text) if text.isdigit() else port_number(text)
+        span = number, number
+    if not 0 <= span[0] <= span[1] <= 65535:
+        raise ValueError(f"{port!r} is no port or range of ports from 0 to 65535")
+    return span
+
+
+def _column(df: pd.DataFrame, name: str) -> pd.Series:
+    if name not in df.columns:
+        raise MissingFieldError(f"this log has no {name!r}; add ${{{field_for(name).name}}} to the LogFormat of the flow log")
+    return df[name]
+
+
+def _of_categories(column: pd.Series, test: Callable[[pd.Index], np.ndarray]) -> np.ndarray:
+    """Apply a test once per distinct value; a missing value never passes."""
+    values = column.array if isinstance(column.dtype, pd.CategoricalDtype) else pd.Categorical(column)
+    passed = np.append(test(values.categories), False)  # code -1, for a missing value, is the last place
+    return np.asarray(passed[values.codes], bool)
+
+
+def _addresses(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
+    def mask(df: pd.DataFrame, prefixes: tuple[str, ...]) -> np.ndarray:
+        return _of_categories(_column(df, name), lambda words: Addresses.parse(words).within(prefixes))
+
+    return mask
+
+
+def _words(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
+    def mask(df: pd.DataFrame, wanted: tuple[str, ...]) -> np.ndarray:
+        return _of_categories(_column(df, name), lambda words: np.asarray(words.isin(wanted)))
+
+    return mask
+
+
+def _ports(name: str) -> Callable[[pd.DataFrame, tuple[object, ...]], np.ndarray]:
+    def mask(df: pd.DataFrame, ports: tuple[object, ...]) -> np.ndarray:
+        column = pd.to_numeric(_column(df, name))
+        found = np.zeros(len(df), bool)
+        for first, last in map(port_range, ports):
+            found |= column.between(first, last).to_numpy(bool, na_value=False)
+        return found
+
+    return mask
+
+
+def _protocols(df: pd.DataFrame, protocols: tuple[str | int, ...]) -> np.ndarray:
+    numbers = [protocol_number(protocol) for protocol in protocols]
+    return pd.to_numeric(_column(df, "protocol")).isin(numbers).to_numpy(bool)
+
+
+def _time(df: pd.DataFrame, time: TimeSpan) -> np.ndarray:
+    start, end = time_span(time)
+    seconds = unix_seconds(_column(df, "start"))
+    return (seconds >= start) & (seconds < end)
+
+
+def unix_seconds(times: pd.Series) -> np.ndarray:
+    """Return times as Unix seconds; a missing one is the least integer."""
+    if not isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = pd.to_datetime(times, utc=True, unit="s" if pd.api.types.is_numeric_dtype(times.dtype) else None)
+    index = pd.DatetimeIndex(times)
+    return (index if index.unit == "s" else index.as_unit("s")).asi8
+
+
+def _either(
+    one: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray], other: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]
+) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
+    return lambda df, values: one(df, values) | other(df, values)
+
+
+_CHECKS: dict[str, Callable[[tuple[object, ...]], None]] = {
+    **dict.fromkeys(("src", "dst", "host"), _check_addresses),
+    **dict.fromkeys(("src_port", "dst_port", "port"), _check_ports),
+    "protocol": _check_protocols,
+}
+
+_MASKS: dict[str, Callable[[pd.DataFrame, object], np.ndarray]] = {
+    "src": _addresses("srcaddr"),
+    "dst": _addresses("dstaddr"),
+    "host": _either(_addresses("srcaddr"), _addresses("dstaddr")),
+    "src_port": _ports("srcport"),
+    "dst_port": _ports("dstport"),
+    "port": _either(_ports("srcport"), _ports("dstport")),
+    "protocol": _protocols,
+    "action": _words("action"),
+    "interface": _words("interface_id"),
+    "direction": _words("flow_direction"),
+    "time": _time,
+    "status": _words("log_status"),
+    "group": _either(_words("src_group"), _words("dst_group")),
+}  # type: ignore[assignment]

@@ -1,0 +1,84 @@
+"""Find the files that a user means by a path, a glob, a folder, a list of those or an open file."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from flowlens.errors import FlowlensError
+
+__all__ = ["InputFile", "Source", "find"]
+
+Source = str | os.PathLike[str] | IO[bytes] | Iterable[str | os.PathLike[str] | IO[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to read: its name for messages, its size in bytes as stored, and where its bytes are."""
+
+    name: str
+    size: int
+    content: Path | bytes
+
+    def read(self) -> bytes:
+        """Return the bytes as stored, compressed or not."""
+        return self.content.read_bytes() if isinstance(self.content, Path) else self.content
+
+
+def find(source: Source) -> list[InputFile]:
+    """Return the files behind `source`, in the order given, folders and globs sorted by name."""
+    if isinstance(source, str | os.PathLike):
+        return [InputFile(str(path), path.stat().st_size, path) for path in _paths(os.fspath(source))]
+    if hasattr(source, "read"):
+        return [_open_file(source)]
+    if isinstance(source, Iterable):
+        files = [file for part in source for file in find(part)]
+        if not files:
+            raise FileNotFoundError("the list of files to read is empty")
+        return files
+    raise TypeError(f"cannot read flow logs from a {type(source).__name__}; give a path, a list of paths or an open file")
+
+
+def _open_file(file: IO[bytes]) -> InputFile:
+    content = file.read()
+    name = str(getattr(file, "name", "<open file>"))
+    if isinstance(content, str):
+        raise TypeError(f"{name} is open as text; open it as binary: open({name!r}, 'rb')")
+    return InputFile(name, len(content), content)
+
+
+def _paths(source: str) -> list[Path]:
+    if "://" in source:
+        raise FlowlensError(
+            f"{source}: URLs cannot be read yet. Copy the files first, for example with "
+            f"'aws s3 sync {source} logs/', and read that folder."
+        )
+    path = Path(source).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(_below(path))
+        if not found:
+            raise FileNotFoundError(f"there is no file below the folder {source}")
+        return found
+    # The recursive flag makes '**' cross folders, as in a shell with globstar.
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    found = [match for match in matches if match.is_file()]
+    if not found:
+        raise FileNotFoundError(f"no file matches {source} (working folder: {Path.cwd()})")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the data files below a folder; names that begin with '.' or '_' are bookkeeping, as for Spark and Hive."""
+    for entry in folder.iterdir():
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_dir():
+            yield from _below(entry)
+        elif entry.is_file():
+            yield entry

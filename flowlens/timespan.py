@@ -1,0 +1,41 @@
+"""Spans of time as users write them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["TimeSpan", "time_span"]
+
+#: Half-open ``[start, end)``; None leaves a side open. Times without a zone are UTC.
+TimeSpan = tuple["str | datetime | np.datetime64 | None", "str | datetime | np.datetime64 | None"]
+
+_EVER = (-(1 << 62), 1 << 62)
+
+
+def time_span(span: TimeSpan) -> tuple[int, int]:
+    """Return ``[start, end)`` in Unix seconds.
+
+    Raises
+    ------
+    ValueError
+        If `span` is no pair of times, or ends before it starts.
+    """
+    if isinstance(span, str) or len(span) != 2:
+        raise ValueError(f"time={span!r} is no pair (start, end), like ('2026-03-10 14:00', '2026-03-10 15:00')")
+    start, end = (side if moment is None else _seconds(moment) for moment, side in zip(span, _EVER, strict=True))
+    if end < start:
+        raise ValueError(f"time={span!r} ends before it starts")
+    return start, end
+
+
+def _seconds(moment: str | datetime | np.datetime64) -> int:
+    try:
+        stamp = pd.Timestamp(moment)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{moment!r} is no time; write it like '2026-03-10 14:00'") from error
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    # A record's times are whole seconds: one at 14:00:01 is not before 14:00:00.5, so a part of a second rounds up.
+    return -(-stamp.value // 10**9)
