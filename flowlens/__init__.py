@@ -17,7 +17,9 @@ from flowlens.errors import (
     TopologyError,
 )
 from flowlens.load import check, read
+from flowlens.sample import sample, samples
 from flowlens.selection import Selection
+from flowlens.simulate import simulate
 
 __all__ = [
     "FlowlensError",
@@ -29,6 +31,9 @@ __all__ = [
     "TopologyError",
     "check",
     "read",
+    "sample",
+    "samples",
+    "simulate",
 ]
 
 __version__ = _version("vpc-flowlens")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from flowlens.abilities import Ability, ability
@@ -34,9 +35,9 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         missing = {"srcaddr", "dstaddr"}.difference(df.columns)
         if missing:
             raise NotAFlowFrameError(
-                f"df.flow needs the columns srcaddr and dstaddr; this frame lacks {' and '.join(sorted(missing))} and has "
-                f"{', '.join(map(str, df.columns[:8])) or 'no columns'}. Read flow logs with flowlens.read(...), or rename "
-                "the columns: df.rename(columns={'source': 'srcaddr', ...})."
+                f"df.flow needs the columns srcaddr and dstaddr; this frame lacks {' and '.join(sorted(missing))} "
+                f"and has {', '.join(map(str, df.columns[:8])) or 'no columns'}. Read flow logs with "
+                "flowlens.read(...), or rename the columns: df.rename(columns={'source': 'srcaddr', ...})."
             )
         self._df = df
 
@@ -162,10 +163,14 @@ class FlowAccessor(Reductions[pd.DataFrame]):
             If an address, port, protocol or time cannot be understood.
         """
         selection = Selection(
-            src=src, dst=dst, host=host, src_port=src_port, dst_port=dst_port, port=port, protocol=protocol, action=action,
-            interface=interface, direction=direction, time=time, status=status, group=group,
+            src=src, dst=dst, host=host, src_port=src_port, dst_port=dst_port, port=port, protocol=protocol,
+            action=action, interface=interface, direction=direction, time=time, status=status, group=group,
         )  # fmt: skip
-        return self._df[selection.mask(self._df)]
+        return self._where(selection.mask(self._df))
+
+    def _where(self, mask: np.ndarray) -> pd.DataFrame:
+        chosen: pd.DataFrame = self._df[mask]
+        return chosen
 
     def accepted(self) -> pd.DataFrame:
         """Keep the records of traffic that was let through.
@@ -201,7 +206,7 @@ class FlowAccessor(Reductions[pd.DataFrame]):
             The same columns, fewer rows, with their original index.
         """
         there, back = Selection(src=a, dst=b), Selection(src=b, dst=a)
-        return self._df[there.mask(self._df) | back.mask(self._df)]
+        return self._where(there.mask(self._df) | back.mask(self._df))
 
     def host(self, x: Words) -> pd.DataFrame:
         """Keep the records from or to an address or prefix.
@@ -243,7 +248,8 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         from flowlens.reduce import summary
 
         table = self._reduce(lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
-        return table.pivot(index=rows, columns=cols, values=values).fillna(0).astype("int64")
+        crossed: pd.DataFrame = table.set_index([rows, cols])[values].unstack(fill_value=0)
+        return crossed
 
     # --- Take it elsewhere, show ---
 
@@ -255,8 +261,8 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         dialect : str
             ``"duckdb"``, ``"athena"``, ``"spark"``, or another that Ibis knows.
         table : str
-            The name of the table there. Its columns are those of this frame, words as text and times as Unix seconds, as
-            in AWS's own table definitions.
+            The name of the table there. Its columns are those of this frame, words as text and times as Unix
+            seconds, as in AWS's own table definitions.
 
         Returns
         -------
@@ -268,9 +274,9 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         ValueError
             If there is no such dialect.
         """
-        from flowlens.engine import check_dialect, flows_of_words
+        from flowlens.engine import flows_of_words
 
-        return SqlText(flows_of_words(self._df.columns, name=table), check_dialect(dialect), self._interval())
+        return SqlText(flows_of_words(self._df.columns, name=table), dialect, self._interval())
 
     @property
     def plot(self) -> FlowPlot:

@@ -30,7 +30,7 @@ def network(prefix: str) -> netaddr.IPNetwork:
         If it names none.
     """
     try:
-        return netaddr.IPNetwork(prefix, flags=netaddr.INET_PTON)
+        return netaddr.IPNetwork(prefix)
     except (netaddr.AddrFormatError, TypeError, ValueError) as error:
         raise ValueError(f"{prefix!r} is neither an IP address nor a CIDR prefix like '10.0.0.0/8'") from error
 
@@ -62,7 +62,7 @@ class Addresses:
 
     def within(self, prefixes: Iterable[str]) -> np.ndarray:
         """Tell for each address whether one of the prefixes holds it."""
-        inside = np.zeros(len(self.family), bool)
+        inside: np.ndarray = np.zeros(len(self.family), bool)
         for prefix in prefixes:
             net = network(prefix)
             inside |= (self.family == net.version) & self._at_least(net.first) & ~self._at_least(net.last + 1)
@@ -72,7 +72,8 @@ class Addresses:
         if number >> 128:
             return np.zeros(len(self.family), bool)
         upper, lower = np.uint64(number >> 64), np.uint64(number & _HALF)
-        return (self.upper > upper) | ((self.upper == upper) & (self.lower >= lower))
+        at_least: np.ndarray = (self.upper > upper) | ((self.upper == upper) & (self.lower >= lower))
+        return at_least
 
 
 def _ipv6(text: str | None) -> int | None:

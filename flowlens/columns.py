@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from flowlens.errors import MissingFieldError, ParseError, BadLine
+from flowlens.errors import BadLine, MissingFieldError, ParseError
 from flowlens.schema import BY_COLUMN, field_for
 
 __all__ = ["missing_field", "typed"]
@@ -14,8 +14,8 @@ def missing_field(column: str, what: str) -> MissingFieldError:
     """Return the error for a field that is not there, with the token that would add it."""
     if column in BY_COLUMN:
         return MissingFieldError(
-            f"{what} needs {column!r}, which this log does not have. Add ${{{field_for(column).name}}} to the LogFormat of "
-            "the flow log (a format is fixed when the flow log is created, so create a new one)."
+            f"{what} needs {column!r}, which this log does not have. Add ${{{field_for(column).name}}} to the "
+            "LogFormat of the flow log (a format is fixed when the flow log is created, so create a new one)."
         )
     return MissingFieldError(f"{what} needs the column {column!r}, which this frame does not have.")
 
@@ -31,7 +31,7 @@ def typed(df: pd.DataFrame, column: str) -> pd.Series:
         If a value cannot be of that type, with the row it stands in.
     """
     if column not in df.columns:
-        raise missing_field(column, "this")
+        raise missing_field(column, "this selection")
     series: pd.Series = df[column]
     if column not in BY_COLUMN:
         return series
@@ -43,8 +43,14 @@ def typed(df: pd.DataFrame, column: str) -> pd.Series:
 
 def _words(series: pd.Series) -> pd.Series:
     if not isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype("str").where(series.notna()).astype("category")
+        series = _text(series).astype("category")
     return series.cat.remove_categories(["-"]) if "-" in series.cat.categories else series
+
+
+def _text(series: pd.Series) -> pd.Series:
+    """Return values as text, missing ones still missing."""
+    words: pd.Series = series.astype(str)
+    return words.where(series.notna() & (series != "-"))
 
 
 def _integers(series: pd.Series, dtype: str) -> pd.Series:
@@ -55,15 +61,16 @@ def _integers(series: pd.Series, dtype: str) -> pd.Series:
     if wrong.any():
         raise _cannot_be(series, wrong, "a whole number")
     try:
-        return numbers.astype(dtype)
+        integers: pd.Series = numbers.astype(dtype)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError) as error:
         raise _cannot_be(series, numbers > 65535 if dtype == "UInt16" else numbers > 255, f"of type {dtype}") from error
+    return integers
 
 
 def _numbers(series: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(series.dtype):
         return series
-    words = series.astype("str").where(series.notna() & (series != "-"))
+    words = _text(series)
     numbers = pd.to_numeric(words, errors="coerce")
     wrong = numbers.isna() & words.notna()
     if wrong.any():
@@ -74,15 +81,14 @@ def _numbers(series: pd.Series) -> pd.Series:
 def _times(series: pd.Series) -> pd.Series:
     dtype = series.dtype
     if not pd.api.types.is_datetime64_any_dtype(dtype):
-        words = series.astype("str")
-        if pd.api.types.is_numeric_dtype(dtype) or words[series.notna() & (words != "-")].str.fullmatch(r"\d+").all():
-            series = pd.to_datetime(_numbers(series).astype("Int64").astype("object"), unit="s", utc=True)
-        else:
-            try:
-                series = pd.to_datetime(words.where(series.notna() & (words != "-")), utc=True, format="ISO8601")
-            except ValueError as error:
-                wrong = pd.to_datetime(words, utc=True, format="ISO8601", errors="coerce").isna() & (words != "-")
-                raise _cannot_be(series, wrong, "a time") from error
+        words = _text(series)
+        if pd.api.types.is_numeric_dtype(dtype) or words.dropna().str.fullmatch(r"\d+").all():
+            return pd.to_datetime(_integers(series, "Int64").astype("object"), unit="s", utc=True).dt.as_unit("s")
+        times = pd.to_datetime(words, utc=True, format="ISO8601", errors="coerce")
+        wrong = times.isna() & words.notna()
+        if wrong.any():
+            raise _cannot_be(series, wrong, "a time")
+        series = times
     elif not isinstance(dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_localize("UTC")
     return series if series.dt.unit == "s" else series.dt.as_unit("s")
@@ -91,7 +97,12 @@ def _times(series: pd.Series) -> pd.Series:
 def _cannot_be(series: pd.Series, wrong: pd.Series, what: str) -> ParseError:
     places = wrong.fillna(False).to_numpy(bool).nonzero()[0]
     bad = [
-        BadLine("this frame", int(place) + 1, str(series.iloc[place]), f"{series.name} is {series.iloc[place]!r}, not {what}")
+        BadLine(
+            "this frame",
+            int(place) + 1,
+            str(series.iloc[place]),
+            f"{series.name} is {series.iloc[place]!r}, not {what}",
+        )
         for place in places[:1000]
     ]
     return ParseError(bad, "Correct or drop these rows, or read the log with fl.read(...).")

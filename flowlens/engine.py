@@ -4,8 +4,7 @@ Every analysis is written over one table, `flows`. Here that table is made of th
 as integer codes, so that grouping and joining them is integer work, and come out as words again. Codes of sorted
 categories order as the words do, so the expression means the same as over a table of strings.
 
-DuckDB runs it: for a frame in memory it is within a fifth of polars on these analyses (see `benchmarks/`), and it is here
-anyway for files that do not fit.
+DuckDB runs it: `benchmarks/` compares it with polars on these analyses, and files that do not fit need it anyway.
 """
 
 from __future__ import annotations
@@ -20,12 +19,15 @@ import ibis.expr.operations as ops
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from ibis.backends.sql import compilers
+from ibis.config import Config
 
 from flowlens.columns import typed
 from flowlens.schema import BY_COLUMN, VOCABULARIES, field_for
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from ibis.backends.sql.compilers.base import SQLGlotCompiler
 
 __all__ = ["flows_of_frame", "flows_of_words", "run", "sql"]
 
@@ -40,6 +42,7 @@ _ADDRESS_RESULTS = ("initiator", "responder", "local", "remote")
 _WORDS = ("text", "address")
 _NUMBERS = {"uint8": "uint8", "uint16": "uint16", "int64": "int64", "time": "int64"}
 _TIMES = ("start", "end", "first", "last")
+_DURATIONS = ("duration", "gap_time")
 
 
 def flows_of_words(columns: Iterable[str], *, name: str = _NAME) -> ir.Table:
@@ -50,7 +53,9 @@ def flows_of_words(columns: Iterable[str], *, name: str = _NAME) -> ir.Table:
 
 def flows_of_frame(df: pd.DataFrame) -> ir.Table:
     """Return the table as `run` makes it of a frame: words as codes, times as Unix seconds."""
-    return ibis.table({str(column): _frame_type(df, column) for column in df.columns if isinstance(column, str)}, name=_NAME)
+    return ibis.table(
+        {str(column): _frame_type(df, column) for column in df.columns if isinstance(column, str)}, name=_NAME
+    )
 
 
 def _frame_type(df: pd.DataFrame, column: str) -> str:
@@ -65,8 +70,32 @@ def _frame_type(df: pd.DataFrame, column: str) -> str:
 
 
 def sql(expression: ir.Table, dialect: str) -> str:
-    """Print an expression in the SQL of an engine."""
-    return str(ibis.to_sql(expression, dialect=dialect))
+    """Print an expression in the SQL of an engine.
+
+    Raises
+    ------
+    ValueError
+        If Ibis has no such dialect.
+    """
+    compiler = _compiler(dialect)
+    return str(compiler.to_sqlglot(expression).sql(dialect=compiler.dialect, pretty=True))
+
+
+def _compiler(dialect: str) -> SQLGlotCompiler:
+    # The compilers need no driver of their engine; ibis.to_sql() would import it.
+    found = getattr(compilers, {"spark": "pyspark"}.get(dialect, dialect), None)
+    if found is None or not hasattr(found, "compiler"):
+        raise ValueError(f"{dialect!r} is no SQL dialect that Ibis can print; try 'duckdb', 'athena' or 'spark'")
+    if dialect in {"spark", "pyspark"} and ibis.options.pyspark is None:
+        # The Spark compiler reads this option, which is only set once pyspark has been imported.
+        ibis.options.pyspark = _SparkOptions()
+    return found.compiler
+
+
+class _SparkOptions(Config):  # type: ignore[misc]
+    """What Ibis's Spark backend would set: a NaN is a value."""
+
+    treat_nan_as_null: bool = False
 
 
 def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
@@ -76,11 +105,13 @@ def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
     words = {column: _categorical(series[column]) for column in used if _frame_type(df, column) == "int32"}
     dictionaries = _dictionaries(words)
     encoded = {
-        column: _codes(words[column], dictionaries[column]) if column in words else _numbers(series[column]) for column in used
+        column: _codes(words[column], dictionaries[column]) if column in words else _numbers(series[column])
+        for column in used
     }
     cursor = _database().cursor()
     try:
-        cursor.register(_NAME, pa.Table.from_batches(pa.table(encoded).to_batches(max_chunksize=_BATCH)))
+        table = pa.table(encoded)
+        cursor.register(_NAME, pa.Table.from_batches(table.to_batches(max_chunksize=_BATCH), table.schema))
         result = cursor.sql(sql(expression, "duckdb")).to_arrow_table()
     finally:
         cursor.close()
@@ -99,13 +130,15 @@ def _categorical(series: pd.Series) -> pd.Categorical:
 def _dictionaries(words: Mapping[str, pd.Categorical]) -> dict[str, pd.Index]:
     """Return the sorted words behind the codes of each column: the same for all addresses."""
     dictionaries = {
-        column: _sorted_union([pd.Index(VOCABULARIES.get(column, ())), categorical.categories])
+        column: _vocabulary(column, categorical.categories)
+        if column in VOCABULARIES
+        else _union([categorical.categories])
         for column, categorical in words.items()
         if not _is_address(column)
     }
     addresses = {column: categorical for column, categorical in words.items() if _is_address(column)}
     if addresses:
-        shared = _sorted_union([categorical.categories for categorical in addresses.values()])
+        shared = _union([categorical.categories for categorical in addresses.values()])
         dictionaries.update(dict.fromkeys((*addresses, *_ADDRESS_RESULTS), shared))
     return dictionaries
 
@@ -114,13 +147,19 @@ def _is_address(column: str) -> bool:
     return field_for(column).kind == "address"
 
 
-def _sorted_union(indexes: Sequence[pd.Index]) -> pd.Index:
-    """Return all words in order; those of a vocabulary keep their places before words that AWS does not write."""
-    first = next((index for index in indexes if len(index)), indexes[-1])
-    others = [index for index in indexes if index is not first and len(index) and not index.isin(first).all()]
-    if not others and first.is_monotonic_increasing:
+def _vocabulary(column: str, words: pd.Index) -> pd.Index:
+    """Known words keep their places, which expressions ask for; words that AWS does not write come after them."""
+    known = list(VOCABULARIES[column])
+    return pd.Index(known + [word for word in words if word not in known])
+
+
+def _union(indexes: Sequence[pd.Index]) -> pd.Index:
+    """All words in order; the frames that `read` makes have them so already."""
+    first = indexes[0]
+    if first.is_monotonic_increasing and all(index is first or index.equals(first) for index in indexes):
         return first
-    return pd.Index(np.unique(np.concatenate([np.asarray(index) for index in (first, *others)])))
+    words: np.ndarray = np.unique(np.concatenate([np.asarray(index) for index in indexes]))
+    return pd.Index(words)
 
 
 def _codes(categorical: pd.Categorical, words: pd.Index) -> pa.Array:
@@ -130,7 +169,9 @@ def _codes(categorical: pd.Categorical, words: pd.Index) -> pa.Array:
         codes = np.append(places, -1).astype(np.min_scalar_type(-max(len(words), 1)))[codes]
     missing = codes < 0
     validity = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
-    return pa.Array.from_buffers(pa.from_numpy_dtype(codes.dtype), len(codes), [validity, pa.py_buffer(np.ascontiguousarray(codes))])
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(codes.dtype), len(codes), [validity, pa.py_buffer(np.ascontiguousarray(codes))]
+    )
 
 
 def _numbers(series: pd.Series) -> pa.Array:
@@ -142,28 +183,17 @@ def _numbers(series: pd.Series) -> pa.Array:
 
 def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index]) -> pd.DataFrame:
     small = {pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype()}
-    result = table.to_pandas(types_mapper=small.get)
+    result: pd.DataFrame = table.to_pandas(types_mapper=small.get)
     for column in result.columns:
         if column in dictionaries:
             codes = result[column].fillna(-1).to_numpy(np.int64)
-            result[column] = dictionaries[column].take(codes, allow_fill=True, fill_value=None) if len(codes) else dictionaries[column][:0]
+            result[column] = (
+                dictionaries[column].take(codes, allow_fill=True, fill_value=None)
+                if len(codes)
+                else dictionaries[column][:0]
+            )
         elif column in _TIMES:
             result[column] = pd.to_datetime(result[column], unit="s", utc=True).dt.as_unit("s")
+        elif column in _DURATIONS:
+            result[column] = pd.to_timedelta(result[column], unit="s").dt.as_unit("s")
     return result
-
-
-def check_dialect(dialect: str) -> str:
-    """Return the name of a dialect that Ibis can print.
-
-    Raises
-    ------
-    ValueError
-        If it knows none of that name.
-    """
-    import ibis.backends.sql.dialects as dialects
-    from sqlglot.dialects import Dialect
-
-    name = {"spark": "pyspark"}.get(dialect, dialect)
-    if dialects is None or Dialect.get(name) is None:
-        raise ValueError(f"{dialect!r} is no SQL dialect that Ibis can print; try 'duckdb', 'athena' or 'spark'")
-    return name

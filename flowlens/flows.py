@@ -196,7 +196,11 @@ class Reductions(ABC, Generic[Result]):
         """
         from flowlens.reduce import conversations
 
-        seconds = None if timeout is None else int(pd.Timedelta(timeout, unit=None if isinstance(timeout, str) else "s").total_seconds())
+        seconds = (
+            None
+            if timeout is None
+            else int(pd.Timedelta(timeout, unit=None if isinstance(timeout, str) else "s").total_seconds())
+        )
         interval = self._interval()
         return self._reduce(lambda flows: conversations.conversations(flows, timeout=seconds, interval=interval))
 

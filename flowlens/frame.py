@@ -14,7 +14,7 @@ from flowlens.schema import VOCABULARIES, Field, field_for
 
 __all__ = ["frame_from_tables"]
 
-_INTEGERS = {"uint8": np.uint8, "uint16": np.uint16, "int64": np.int64}
+_INTEGERS: dict[str, type[np.integer]] = {"uint8": np.uint8, "uint16": np.uint16, "int64": np.int64}
 
 
 def frame_from_tables(tables: Sequence[pa.Table], columns: Sequence[str]) -> pd.DataFrame:
@@ -32,7 +32,9 @@ def frame_from_tables(tables: Sequence[pa.Table], columns: Sequence[str]) -> pd.
     data.update(zip(addresses, _categoricals([chunks[column] for column in addresses], records), strict=True))
     for field in fields:
         if field.kind == "text":
-            vocabulary = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array(VOCABULARIES.get(field.column, ()), pa.string()))
+            vocabulary = pa.DictionaryArray.from_arrays(
+                pa.array([], pa.int32()), pa.array(VOCABULARIES.get(field.column, ()), pa.string())
+            )
             (data[field.column],) = _categoricals([[*chunks[field.column], [vocabulary]]], records)
         elif field.kind == "time":
             data[field.column] = _times(chunks[field.column], records)

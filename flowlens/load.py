@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from flowlens.errors import BadLine, MissingFieldError, ParseError
 from flowlens.frame import frame_from_tables
-from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse
+from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse, parse_together
 from flowlens.parse.values import MILLISECONDS_FROM
 from flowlens.source import InputFile, find
 from flowlens.source.files import Source
@@ -23,6 +23,7 @@ from flowlens.timespan import TimeSpan, time_span
 
 __all__ = ["check", "read"]
 
+_BATCH_BYTES = 1 << 20  # stored bytes of small files that are read as one
 _PROGRESS_AFTER = 2.0  # seconds: shorter work needs no bar
 _ADVICE = "fl.check(source) lists all bad lines; fl.read(source, on_bad_lines='warn') reads the good ones."
 
@@ -61,8 +62,8 @@ def read(
     -------
     pandas.DataFrame
         One row a record, the columns of the log in its order with ``-`` in names replaced by ``_``. Text and addresses
-        are `category`, integers nullable (`UInt8`, `UInt16`, `Int64`), `start` and `end` are `datetime64[s, UTC]`, and a
-        value logged as ``-`` is missing. NODATA and SKIPDATA records are rows.
+        are `category`, integers nullable (`UInt8`, `UInt16`, `Int64`), `start` and `end` are `datetime64[s, UTC]`,
+        and a value logged as ``-`` is missing. NODATA and SKIPDATA records are rows.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def read(
     --------
     >>> import io
     >>> import flowlens as fl
-    >>> line = b"2 123456789010 eni-1235b8ca123456789 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
+    >>> line = b"2 123456789010 eni-1235b8 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK"
     >>> df = fl.read(io.BytesIO(line))
     >>> df[["srcaddr", "dstport", "action"]]
            srcaddr  dstport  action
@@ -110,7 +111,7 @@ def read(
 
 
 def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
-    """List every line that cannot be read.
+    r"""List every line that cannot be read.
 
     Parameters
     ----------
@@ -127,9 +128,9 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
     --------
     >>> import io
     >>> import flowlens as fl
-    >>> fl.check(io.BytesIO(b"version srcaddr dstaddr srcport\\n2 10.0.0.1 10.0.0.2 https\\n"))[["line", "reason"]]
-       line                                                reason
-    0     2  srcport is 'https', not a whole number from 0 to 65535
+    >>> bad = fl.check(io.BytesIO(b"version srcaddr dstaddr srcport\n2 10.0.0.1 10.0.0.2 https\n"))
+    >>> bad.loc[0, "line"], bad.loc[0, "reason"]
+    (np.int64(2), "srcport is 'https', not a whole number from 0 to 65535")
     """
     layout = None if fields is None else layout_of(fields)
     bad_lines = [line for part in _parse_all(find(source), Reading("", layout), None) for line in part.bad_lines]
@@ -140,14 +141,36 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
 def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> list[Parsed]:
     """Parse files on all cores, in their order; decompression and parsing both run outside Python's global lock."""
     cores = os.cpu_count() or 1
-    reading = replace(reading, threads=len(files) < cores)
+    batches = _batches(files)
+    reading = replace(reading, threads=len(batches) < cores)
     pool = ThreadPoolExecutor(cores)
     try:
-        results = pool.map(lambda file: _parse_file(file, replace(reading, file=file.name)), files)
-        return list(_with_progress(zip(files, results, strict=True), files, progress))
+        results = pool.map(lambda batch: _parse_batch(batch, reading), batches)
+        return [parsed for batch in _with_progress(results, batches, progress) for parsed in batch]
     finally:
         # After an interruption, files not begun yet are not begun any more.
         pool.shutdown(cancel_futures=True)
+
+
+def _batches(files: Sequence[InputFile]) -> list[list[InputFile]]:
+    """Group neighbouring small files: AWS delivers one every five minutes, often of a few kilobytes."""
+    batches: list[list[InputFile]] = []
+    room = 0
+    for file in files:
+        if file.size > room:
+            batches.append([])
+            room = _BATCH_BYTES
+        batches[-1].append(file)
+        room -= file.size
+    return batches
+
+
+def _parse_batch(files: Sequence[InputFile], reading: Reading) -> list[Parsed]:
+    if len(files) > 1:
+        together = parse_together([file.read() for file in files], reading)
+        if together is not None:
+            return [together]
+    return [_parse_file(file, replace(reading, file=file.name)) for file in files]
 
 
 def _parse_file(file: InputFile, reading: Reading) -> Parsed:
@@ -158,20 +181,26 @@ def _parse_file(file: InputFile, reading: Reading) -> Parsed:
 
 
 def _with_progress(
-    results: Iterable[tuple[InputFile, Parsed]], files: Sequence[InputFile], progress: bool | None
-) -> Iterator[Parsed]:
+    results: Iterable[list[Parsed]], batches: Sequence[Sequence[InputFile]], progress: bool | None
+) -> Iterator[list[Parsed]]:
     from tqdm.auto import tqdm
     from tqdm.std import tqdm as terminal
 
     # tqdm hides itself where there is no terminal; its notebook bar cannot tell, and is wanted there.
     hidden = None if progress is None and tqdm.__mro__[1] is terminal else progress is False
-    total = sum(file.size for file in files)
+    sizes = [sum(file.size for file in batch) for batch in batches]
     with tqdm(
-        total=total, unit="B", unit_scale=True, desc="reading", disable=hidden, delay=0 if progress else _PROGRESS_AFTER, leave=False
+        total=sum(sizes),
+        unit="B",
+        unit_scale=True,
+        desc="reading",
+        disable=hidden,
+        delay=0 if progress else _PROGRESS_AFTER,
+        leave=False,
     ) as bar:
-        for file, parsed in results:
+        for size, parsed in zip(sizes, results, strict=True):
             yield parsed
-            bar.update(file.size)
+            bar.update(size)
 
 
 def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
@@ -189,4 +218,6 @@ def _require(wanted: Iterable[str], present: Sequence[str]) -> None:
 def _summary(bad_lines: Sequence[BadLine]) -> str:
     first = "\n".join(f"  {line}" for line in bad_lines[:3])
     plural = "line" if len(bad_lines) == 1 else "lines"
-    return f"{len(bad_lines):,} {plural} could not be read and {'is' if len(bad_lines) == 1 else 'are'} left out:\n{first}"
+    return (
+        f"{len(bad_lines):,} {plural} could not be read and {'is' if len(bad_lines) == 1 else 'are'} left out:\n{first}"
+    )

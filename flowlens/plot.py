@@ -1,6 +1,7 @@
 """Pictures of what the reductions return.
 
-Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/): told apart with any colour vision, and never the only sign.
+Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/): any colour vision tells them apart, and they are never
+the only sign.
 """
 
 from __future__ import annotations
@@ -68,9 +69,7 @@ class FlowPlot:
         ax.set(title=f"{values.capitalize()} per {freq}, UTC", ylabel=values)
         return ax
 
-    def top_talkers(
-        self, n: int = 10, *, by: Measure = "bytes", key: str = "srcaddr", ax: Axes | None = None
-    ) -> Axes:
+    def top_talkers(self, n: int = 10, *, by: Measure = "bytes", key: str = "srcaddr", ax: Axes | None = None) -> Axes:
         """Draw the largest senders as bars.
 
         Parameters
@@ -90,7 +89,8 @@ class FlowPlot:
         """
         table = self._flow.top_talkers(n, by=by, key=key)
         shares = [f"{share:.0%}" for share in table["share"].fillna(0)]
-        return _bars(ax, [str(value) for value in table[key]], table[by], shares, f"Top {key} by {by}", by)
+        ax = _bars(ax, [str(value) for value in table[key]], table[by], shares)
+        return _titled(ax, f"Top {key} by {by}", by)
 
     def ports(self, n: int = 10, *, by: Measure = "flows", ax: Axes | None = None) -> Axes:
         """Draw the busiest service ports as bars.
@@ -109,8 +109,10 @@ class FlowPlot:
         matplotlib.axes.Axes
         """
         table = self._flow.ports(n, by=by)
-        labels = [f"{port} {protocol_name(protocol)}" for port, protocol in zip(table["port"], table["protocol"], strict=True)]
-        return _bars(ax, labels, table[by], [""] * len(table), f"Service ports by {by}", by)
+        labels = [
+            f"{port} {protocol_name(protocol)}" for port, protocol in zip(table["port"], table["protocol"], strict=True)
+        ]
+        return _titled(_bars(ax, labels, table[by], [""] * len(table)), f"Service ports by {by}", by)
 
 
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
@@ -122,7 +124,7 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
 
 
 def _draw_bins(ax: Axes, table: pd.DataFrame, by: str | None, values: str, width: pd.Timedelta) -> None:
-    split = table.pivot(index="start", columns=by, values=values) if by else table.set_index("start")[[values]]
+    split = table.set_index(["start", by])[values].unstack() if by else table.set_index("start")[[values]]
     bins = pd.date_range(split.index.min(), split.index.max(), freq=width, unit="s")
     split = split.reindex(bins).fillna(0)
     others = iter(_OTHERS * (len(split.columns) // len(_OTHERS) + 1))
@@ -138,13 +140,17 @@ def _draw_bins(ax: Axes, table: pd.DataFrame, by: str | None, values: str, width
         ax.legend(title=by, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str], title: str, measure: str) -> Axes:
+def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str]) -> Axes:
     ax = _axes(ax, 7, 0.6 + 0.28 * max(len(labels), 3))
     places = range(len(labels))
     drawn = ax.barh(places, values, color=_BLUE)
     ax.bar_label(drawn, labels=notes, padding=3)
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
+    return ax
+
+
+def _titled(ax: Axes, title: str, measure: str) -> Axes:
     ax.xaxis.set_major_formatter(_amounts(measure))
     ax.xaxis.set_major_locator(MaxNLocator(6))
     ax.set(title=title, xlabel=measure)

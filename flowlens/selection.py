@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flowlens.cidr import Addresses, network
-from flowlens.errors import MissingFieldError
-from flowlens.schema import field_for
+from flowlens.columns import typed
 from flowlens.service import port_number, protocol_number
 from flowlens.timespan import TimeSpan, time_span
 
@@ -141,12 +140,6 @@ def port_range(port: object) -> tuple[int, int]:
     return span
 
 
-def _column(df: pd.DataFrame, name: str) -> pd.Series:
-    if name not in df.columns:
-        raise MissingFieldError(f"this log has no {name!r}; add ${{{field_for(name).name}}} to the LogFormat of the flow log")
-    return df[name]
-
-
 def _of_categories(column: pd.Series, test: Callable[[pd.Index], np.ndarray]) -> np.ndarray:
     """Apply a test once per distinct value; a missing value never passes."""
     values = column.array if isinstance(column.dtype, pd.CategoricalDtype) else pd.Categorical(column)
@@ -156,21 +149,21 @@ def _of_categories(column: pd.Series, test: Callable[[pd.Index], np.ndarray]) ->
 
 def _addresses(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
     def mask(df: pd.DataFrame, prefixes: tuple[str, ...]) -> np.ndarray:
-        return _of_categories(_column(df, name), lambda words: Addresses.parse(words).within(prefixes))
+        return _of_categories(typed(df, name), lambda words: Addresses.parse(words).within(prefixes))
 
     return mask
 
 
 def _words(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
     def mask(df: pd.DataFrame, wanted: tuple[str, ...]) -> np.ndarray:
-        return _of_categories(_column(df, name), lambda words: np.asarray(words.isin(wanted)))
+        return _of_categories(typed(df, name), lambda words: np.asarray(words.isin(wanted)))
 
     return mask
 
 
 def _ports(name: str) -> Callable[[pd.DataFrame, tuple[object, ...]], np.ndarray]:
     def mask(df: pd.DataFrame, ports: tuple[object, ...]) -> np.ndarray:
-        column = pd.to_numeric(_column(df, name))
+        column = typed(df, name)
         found = np.zeros(len(df), bool)
         for first, last in map(port_range, ports):
             found |= column.between(first, last).to_numpy(bool, na_value=False)
@@ -181,25 +174,18 @@ def _ports(name: str) -> Callable[[pd.DataFrame, tuple[object, ...]], np.ndarray
 
 def _protocols(df: pd.DataFrame, protocols: tuple[str | int, ...]) -> np.ndarray:
     numbers = [protocol_number(protocol) for protocol in protocols]
-    return pd.to_numeric(_column(df, "protocol")).isin(numbers).to_numpy(bool)
+    return typed(df, "protocol").isin(numbers).to_numpy(bool)
 
 
 def _time(df: pd.DataFrame, time: TimeSpan) -> np.ndarray:
     start, end = time_span(time)
-    seconds = unix_seconds(_column(df, "start"))
+    seconds = pd.DatetimeIndex(typed(df, "start")).asi8  # a missing time is the least integer, before any span
     return (seconds >= start) & (seconds < end)
 
 
-def unix_seconds(times: pd.Series) -> np.ndarray:
-    """Return times as Unix seconds; a missing one is the least integer."""
-    if not isinstance(times.dtype, pd.DatetimeTZDtype):
-        times = pd.to_datetime(times, utc=True, unit="s" if pd.api.types.is_numeric_dtype(times.dtype) else None)
-    index = pd.DatetimeIndex(times)
-    return (index if index.unit == "s" else index.as_unit("s")).asi8
-
-
 def _either(
-    one: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray], other: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]
+    one: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
+    other: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
 ) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
     return lambda df, values: one(df, values) | other(df, values)
 
@@ -210,7 +196,7 @@ _CHECKS: dict[str, Callable[[tuple[object, ...]], None]] = {
     "protocol": _check_protocols,
 }
 
-_MASKS: dict[str, Callable[[pd.DataFrame, object], np.ndarray]] = {
+_MASKS: dict[str, Callable[[pd.DataFrame, Any], np.ndarray]] = {
     "src": _addresses("srcaddr"),
     "dst": _addresses("dstaddr"),
     "host": _either(_addresses("srcaddr"), _addresses("dstaddr")),
@@ -224,4 +210,4 @@ _MASKS: dict[str, Callable[[pd.DataFrame, object], np.ndarray]] = {
     "time": _time,
     "status": _words("log_status"),
     "group": _either(_words("src_group"), _words("dst_group")),
-}  # type: ignore[assignment]
+}

@@ -7,7 +7,18 @@ import socket
 __all__ = ["PROTOCOLS", "port_number", "protocol_name", "protocol_number"]
 
 #: https://www.iana.org/assignments/protocol-numbers, those that flow logs show
-PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ospf": 89, "sctp": 132}
+PROTOCOLS = {
+    "icmp": 1,
+    "igmp": 2,
+    "tcp": 6,
+    "udp": 17,
+    "gre": 47,
+    "esp": 50,
+    "ah": 51,
+    "icmpv6": 58,
+    "ospf": 89,
+    "sctp": 132,
+}
 
 # Names in daily use that the IANA list spells differently or that a small system does not know.
 _PORTS = {

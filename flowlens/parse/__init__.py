@@ -5,14 +5,16 @@ A new envelope is one more file here that turns bytes into `Parsed`, and one mor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
 from flowlens.parse.parquet import PARQUET_MAGIC, read_parquet
 from flowlens.parse.reading import Parsed, Reading, RefusedError
-from flowlens.parse.text import read_text
+from flowlens.parse.text import read_text, read_together
 
-__all__ = ["DEFAULT", "Fields", "Layout", "Parsed", "Reading", "RefusedError", "layout_of", "parse"]
+__all__ = ["DEFAULT", "Fields", "Layout", "Parsed", "Reading", "RefusedError", "layout_of", "parse", "parse_together"]
 
 _LOOKED_AT = 4096  # bytes: enough to tell text from anything else
 
@@ -37,6 +39,17 @@ def parse(data: bytes, reading: Reading) -> Parsed:
     cut = plain[whole:].decode("utf-8", "replace")
     parsed.bad_lines.append(BadLine(reading.file, plain.count(b"\n") + 1, cut, damage))
     return parsed
+
+
+def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
+    """Read small text files as one; None where that cannot be done, and each has to be read by itself."""
+    texts = []
+    for data in files:
+        plain, damage = decompress(data)
+        if damage or plain.startswith(PARQUET_MAGIC) or b"\0" in plain[:_LOOKED_AT]:
+            return None
+        texts.append(plain)
+    return read_together(texts, reading)
 
 
 def _refuse_what_is_no_text(plain: bytes) -> None:

@@ -38,8 +38,8 @@ def layout_of(fields: Fields) -> Layout:
     wrong = [name for name in names if not isinstance(name, str) or not _NAME.fullmatch(name)]
     if wrong or not names:
         raise ValueError(
-            f"fields={fields!r} names no flow log fields{f': {wrong[0]!r}' if wrong else ''}. Give the LogFormat of the "
-            "flow log ('${version} ${account-id} ...', see 'aws ec2 describe-flow-logs'), a list of field names, "
+            f"fields={fields!r} names no flow log fields{f': {wrong[0]!r}' if wrong else ''}. Give the LogFormat of "
+            "the flow log ('${version} ${account-id} ...', see 'aws ec2 describe-flow-logs'), a list of field names, "
             "'default' or 'tgw'."
         )
     layout = tuple(name.replace("-", "_") for name in names)

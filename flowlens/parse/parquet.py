@@ -40,7 +40,9 @@ def read_parquet(data: bytes, reading: Reading) -> Parsed:
     if not pc.any(bad).as_py():
         return Parsed([good])
     rows = pc.indices_nonzero(bad).to_pylist()
-    bad_lines = [_bad_row(table, row, {name: wrong[name][row].as_py() for name in wanted}, reading.file) for row in rows]
+    bad_lines = [
+        _bad_row(table, row, {name: wrong[name][row].as_py() for name in wanted}, reading.file) for row in rows
+    ]
     return Parsed([good.filter(pc.invert(bad))], bad_lines)
 
 
@@ -56,7 +58,9 @@ def _bad_row(table: pa.Table, row: int, wrong: dict[str, bool], file: str) -> Ba
     name = next(name for name in wrong if wrong[name])
     field = field_for(name)
     value = str(record.get(name, record.get(field.name)))
-    return BadLine(file, row + 1, " ".join(map(str, record.values())), complaint(field, value) or f"{field.name} is {value!r}")
+    return BadLine(
+        file, row + 1, " ".join(map(str, record.values())), complaint(field, value) or f"{field.name} is {value!r}"
+    )
 
 
 def _values(field: Field, column: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -22,7 +22,7 @@ _ARROW_TYPES = {
     "time": pa.int64(),
 }
 
-#: Times at or above this are milliseconds (flowlogs-reader PR 30 met them in real data): as seconds it is the year 5138.
+#: Times from here on are milliseconds (flowlogs-reader PR 30 met them in real data): as seconds it is the year 5138.
 MILLISECONDS_FROM = 10**11
 _LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1, "int64": 2**63 - 1, "time": 1000 * MILLISECONDS_FROM - 1}
 
@@ -60,7 +60,12 @@ def wrong_words(field: Field, words: pa.StringArray) -> pa.BooleanArray:
     if field.kind == "address":
         wrong = pc.invert(pc.match_substring_regex(words, _IPV4))
         if pc.any(wrong).as_py():
-            wrong = pa.array([unsure and not _is_ipv6(word) for unsure, word in zip(wrong.to_pylist(), words.to_pylist(), strict=True)])
+            wrong = pa.array(
+                [
+                    unsure and not _is_ipv6(word)
+                    for unsure, word in zip(wrong.to_pylist(), words.to_pylist(), strict=True)
+                ]
+            )
         return wrong
     if field.closed:
         return pc.invert(pc.is_in(words, pa.array(list(field.values))))

@@ -1,8 +1,8 @@
 """Stitch the records of one conversation into one row.
 
-One TCP connection is many records: one a direction, an aggregation window and an interface that saw it, in no order. They
-share the two addresses and ports as they stand in the packet, so those, put in one order, are the key. Silence longer than
-`idle` ends a conversation; the same ports afterwards are a new one.
+One TCP connection is many records: one a direction, an aggregation window and an interface that saw it, in no order.
+They share the two addresses and ports as they stand in the packet, so those, put in one order, are the key. Silence
+longer than `idle` ends a conversation; the same ports afterwards are a new one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TCP_IDLE, _UDP_IDLE, _OTHER_IDLE = 350, 180, 600
 
 
 def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
-    """Return the silence in seconds that ends a conversation: two windows at least, since packets are not timed inside one."""
+    """Return the seconds of silence that end a conversation: two windows at least, since inside one none is timed."""
     return ibis.cases(
         (records.protocol == _TCP, max(_TCP_IDLE, 2 * interval)),
         (records.protocol == _UDP, max(_UDP_IDLE, 2 * interval)),
@@ -188,7 +188,9 @@ def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
     two_sided = t.first_forward.notnull() & t.first_backward.notnull()
     order = two_sided & ((t.first_forward - t.first_backward).abs() > interval)
     low, high = ibis.least(t.a_port, t.b_port), ibis.greatest(t.a_port, t.b_port)
-    ports = (low != high) & ((low <= _LAST_SERVICE_PORT) | (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT))
+    ports = (low != high) & (
+        (low <= _LAST_SERVICE_PORT) | (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT)
+    )
     from_a = ibis.cases(
         (flags, t.a_opens > 0),
         (order, t.first_forward < t.first_backward),

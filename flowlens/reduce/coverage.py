@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import ibis
 
 from flowlens.columns import missing_field
-from flowlens.reduce.records import says
+from flowlens.reduce.records import known, says
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = ["coverage", "gaps", "interval_signs", "window"]
 
-#: A record longer than this does not come from one-minute windows: those end within a minute, give or take the lag of the log.
+#: A record longer than this does not come from one-minute windows: those last a minute, give or take the log's lag.
 _LONGER_THAN_A_MINUTE = 90
 
 
@@ -22,7 +22,7 @@ def _chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
     for column in columns:
         if column not in flows.columns:
             raise missing_field(column, verb)
-    return flows.select(*columns)
+    return flows.select(**{column: known(flows, column) for column in columns})
 
 
 def window(flows: ir.Table) -> ir.Table:
@@ -45,9 +45,7 @@ def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
     silent = t.select("interface_id", covered=t.end.max().over(before), next=t.start)
     # Two records in neighbouring windows can lie almost two intervals apart with nothing missing between them.
     silent = silent.filter(silent.next - silent.covered >= 2 * interval)
-    found = silent.select(
-        "interface_id", start=silent.covered, end=silent.next, duration=silent.next - silent.covered
-    )
+    found = silent.select("interface_id", start=silent.covered, end=silent.next, duration=silent.next - silent.covered)
     return found.order_by(["interface_id", "start"])
 
 

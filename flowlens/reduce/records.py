@@ -13,7 +13,7 @@ from flowlens.schema import VOCABULARIES
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["says", "total", "traffic"]
+__all__ = ["known", "says", "total", "traffic"]
 
 
 def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
@@ -30,8 +30,15 @@ def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] =
     for column in wanted:
         if column not in flows.columns:
             raise missing_field(column, verb)
-    records = flows.select(*wanted, *(column for column in optional if column in flows.columns and column not in wanted))
+    wanted += [column for column in optional if column in flows.columns and column not in wanted]
+    records = flows.select(**{column: known(flows, column) for column in wanted})
     return records.filter(records.srcaddr.notnull())
+
+
+def known(flows: ir.Table, column: str) -> ir.Value:
+    """Return a column in which a missing value is null: AWS's text and Parquet tables have ``-`` in strings for it."""
+    value = flows[column]
+    return value.nullif("-") if value.type().is_string() else value
 
 
 def says(flows: ir.Table, column: str, word: str) -> ir.BooleanValue:
@@ -41,5 +48,5 @@ def says(flows: ir.Table, column: str, word: str) -> ir.BooleanValue:
 
 
 def total(flows: ir.Table, column: str) -> ir.IntegerScalar:
-    """Return the sum of a counter as 64 bits; Block Public Access records have no bytes, so a sum may have nothing to add."""
+    """Return the sum of a counter as 64 bits, 0 where no record has it: those of Block Public Access have no bytes."""
     return flows[column].sum().fill_null(0).cast("int64") if column in flows.columns else ibis.literal(0, "int64")

@@ -72,15 +72,13 @@ def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
 
 def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
     _need_measure("ports", "by", by)
-    records = traffic(
-        flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"]
-    )
+    records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
     records = records.mutate(port=_service_port(records))
     return _ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
 
 
 def _service_port(records: ir.Table) -> ir.IntegerColumn:
-    """Return the port of the side that offers the service: told by SYN and SYN-ACK where they are logged, else the lower."""
+    """Return the port of the side that offers the service, told by SYN and SYN-ACK where logged, else the lower one."""
     lower = ibis.least(records.srcport, records.dstport)
     if "tcp_flags" not in records.columns:
         return lower

@@ -26,7 +26,9 @@ def conversations(traffic: tuple[Traffic, ...], *, seed: int, seconds: float) ->
             continue
         # Seeded by name: adding or moving an actor changes nothing for the others.
         random = np.random.default_rng([seed, crc32(actor.name.encode())])
-        found.extend(_repeated(actor, random, seconds) if isinstance(actor, Repeat) else _visits(actor, random, seconds))
+        found.extend(
+            _repeated(actor, random, seconds) if isinstance(actor, Repeat) else _visits(actor, random, seconds)
+        )
     return sorted((c for c in found if c.start < seconds), key=lambda c: c.start)
 
 
@@ -62,19 +64,19 @@ def _visit(actor: Visits, random: np.random.Generator, at: float) -> Iterator[Co
     initiator = actor.initiators[int(random.integers(len(actor.initiators)))]
     for step in actor.steps:
         responder = step.responders[int(random.integers(len(step.responders)))]
-        yield _stepped(actor, step, random, at, initiator, responder)
+        yield _stepped(actor, step, random, at, ends=(initiator, responder))
         initiator, at = responder, at + 0.02
 
 
 def _stepped(
-    actor: Visits, step: Step, random: np.random.Generator, at: float, initiator: str, responder: str
+    actor: Visits, step: Step, random: np.random.Generator, at: float, *, ends: tuple[str, str]
 ) -> Conversation:
     size_up, size_down = (float(np.exp(random.normal(0.0, _SIZE_SIGMA))) for _ in range(2))
     late = float(random.uniform(70.0, 110.0)) if random.random() < step.late_share else None
     return Conversation(
         start=at,
-        initiator=initiator,
-        responder=responder,
+        initiator=ends[0],
+        responder=ends[1],
         protocol=step.protocol,
         responder_port=step.ports[int(random.integers(len(step.ports)))],
         bytes_up=round(step.bytes_up * size_up),

@@ -32,11 +32,11 @@ __all__ = ["describe"]
 Document = dict[str, Any]
 
 _PROTOCOL_NAMES = {ALL: "-1", TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6"}
-_DESCRIPTIONS = {
-    "load_balancer": ("amazon-elb", "ELB app/{name}"),
-    "nat_gateway": ("amazon-nat-gateway", "Interface for NAT Gateway {name}"),
-    "database": ("amazon-rds", "RDSNetworkInterface"),
-    "endpoint": ("amazon-vpc-endpoint", "VPC Endpoint Interface {name}"),
+_REQUESTERS = {
+    "load_balancer": "amazon-elb",
+    "nat_gateway": "amazon-nat-gateway",
+    "database": "amazon-rds",
+    "endpoint": "amazon-vpc-endpoint",
 }
 _DEFAULT_TCP_TIMEOUT = 432_000
 
@@ -113,7 +113,7 @@ def _interface(world: World, interface: Interface, subnet: Subnet, group_names: 
         if interface.public_address
         else {}
     )
-    requester, description = _DESCRIPTIONS.get(interface.kind, (None, "{name}"))
+    requester = _REQUESTERS.get(interface.kind)
     attachment: Document = {"Status": "attached", "DeviceIndex": 0 if interface.instance else 1}
     if interface.instance:
         attachment |= {"InstanceId": interface.instance, "InstanceOwnerId": world.account}
@@ -124,7 +124,7 @@ def _interface(world: World, interface: Interface, subnet: Subnet, group_names: 
         "AvailabilityZone": subnet.az,
         "OwnerId": world.account,
         "InterfaceType": interface_type(interface),
-        "Description": description.format(name=interface.name),
+        "Description": interface.description or interface.name,
         "RequesterManaged": requester is not None,
         "PrivateIpAddress": interface.address,
         "PrivateIpAddresses": [{"Primary": True, "PrivateIpAddress": interface.address, **public}],

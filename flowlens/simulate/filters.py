@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from flowlens.simulate.world import ALL, ICMP, ICMPV6, TCP, UDP, AclEntry, Interface, Rule, World
 
-__all__ = ["IMPLICIT_DENY_IPV4", "IMPLICIT_DENY_IPV6", "AclDecision", "Filters", "Header", "holds"]
+__all__ = ["IMPLICIT_DENY_IPV4", "IMPLICIT_DENY_IPV6", "AclDecision", "Filters", "Header"]
 
 # The numbers under which AWS shows the entry "*" of a network ACL.
 IMPLICIT_DENY_IPV4, IMPLICIT_DENY_IPV6 = 32767, 32768
@@ -40,9 +40,7 @@ class Filters:
 
     def __init__(self, world: World) -> None:
         self._groups = {g.id: g for g in world.security_groups}
-        self._acls = {
-            a.id: {False: _ordered(a.ingress), True: _ordered(a.egress)} for a in world.network_acls
-        }
+        self._acls = {a.id: {False: _ordered(a.ingress), True: _ordered(a.egress)} for a in world.network_acls}
         self._members: dict[str, set[str]] = {g.id: set() for g in world.security_groups}
         for interface in world.interfaces:
             for group in interface.security_groups:
@@ -68,8 +66,10 @@ class Filters:
         if answer is None:
             implicit = IMPLICIT_DENY_IPV6 if ":" in header.remote else IMPLICIT_DENY_IPV4
             matching = (e for e in self._acls[acl][egress] if _covers(e.protocol, e.ports, header))
-            entry = next((e for e in matching if holds(e.cidr, header.remote)), None)
-            answer = AclDecision(False, implicit) if entry is None else AclDecision(entry.action == "allow", entry.number)
+            entry = next((e for e in matching if _holds(e.cidr, header.remote)), None)
+            answer = (
+                AclDecision(False, implicit) if entry is None else AclDecision(entry.action == "allow", entry.number)
+            )
             self._acl_answers[key] = answer
         return answer
 
@@ -78,7 +78,7 @@ class Filters:
             return False
         if rule.peer.startswith("sg-"):
             return header.remote in self._members.get(rule.peer, ())
-        return holds(rule.peer, header.remote)
+        return _holds(rule.peer, header.remote)
 
 
 def _ordered(entries: tuple[AclEntry, ...]) -> tuple[AclEntry, ...]:
@@ -101,7 +101,7 @@ def _covers(protocol: int, ports: tuple[int, int] | None, header: Header) -> boo
     return True
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bounds(cidr: str) -> tuple[int, int, int]:
     network = ip_network(cidr)
     return network.version, int(network[0]), int(network[-1])
@@ -113,7 +113,7 @@ def _number(address: str) -> tuple[int, int]:
     return parsed.version, int(parsed)
 
 
-def holds(cidr: str, address: str) -> bool:
+def _holds(cidr: str, address: str) -> bool:
     """Whether an address is in a CIDR block; never so for two address families."""
     version, low, high = _bounds(cidr)
     family, number = _number(address)

@@ -35,7 +35,9 @@ def choose_fields(fields: str | Sequence[str] | None) -> tuple[str, ...]:
     known = {f.name for f in schema.VPC_FIELDS}
     unknown = [n for n in names if n not in known]
     if unknown or not names:
-        raise ValueError(f"Not a field of VPC flow logs: {unknown or fields!r}. flowlens.schema.VPC_FIELDS lists them all")
+        raise ValueError(
+            f"Not a field of VPC flow logs: {unknown or fields!r}. flowlens.schema.VPC_FIELDS lists them all"
+        )
     return names
 
 
@@ -90,13 +92,13 @@ class _Writer:
         }
 
     def without_data(self, window: Window, status: str) -> Record:
-        """A NODATA or SKIPDATA record: the interface, the edges of the window and nothing else."""
+        """Write a NODATA or SKIPDATA record: the interface, the edges of the window and nothing else."""
         start, end = self._epoch + floor(window.first), self._epoch + floor(window.last)
         values = {**self._own[window.interface], "start": str(start), "end": str(end), "log-status": status}
         return Record(end, " ".join([values[f] for f in self._fields]))
 
     def with_data(self, key: FlowKey, counts: Counts, *, accepted: bool) -> Record:
-        """A record of traffic; start and end are the times of its first and last packet."""
+        """Write a record of traffic; start and end are the times of its first and last packet."""
         end = self._epoch + floor(counts.last)
         values = {
             **self._own[key.interface],
@@ -124,5 +126,5 @@ class _Writer:
 
 
 def interface_type(interface: Interface) -> str:
-    """The InterfaceType of the EC2 API: load balancers of HTTP and databases have an ordinary interface."""
+    """Return the InterfaceType of the EC2 API: HTTP load balancers and databases have an ordinary interface."""
     return {"nat_gateway": "nat_gateway", "endpoint": "vpc_endpoint"}.get(interface.kind, "interface")

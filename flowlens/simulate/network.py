@@ -60,7 +60,7 @@ class Network:
         self._tracked: dict[StateKey, _Entry] = {}
 
     def link(self, conversation: Conversation, number: int) -> Link:
-        """The way between the two hosts of a conversation, there and back."""
+        """Find the way between the two hosts of a conversation, there and back."""
         return Link(self, self._routes.between(conversation, number))
 
     def pass_through(self, hop: Hop, burst: Burst) -> Refusal | None:

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from flowlens.simulate.lines import Record
 from flowlens.simulate.world import World
 
 __all__ = ["Simulation"]
@@ -63,7 +62,7 @@ class Simulation:
     def records(self) -> pd.DataFrame:
         """The records as the typed frame that `fl.read` gives."""
         # Reading needs more of the library than simulating does.
-        from flowlens.load import read  # noqa: PLC0415
+        from flowlens.load import read
 
         return read(BytesIO(self.text.encode()))
 
@@ -103,7 +102,9 @@ class Simulation:
         account, region = self.world.account, self.world.region
         folder = target / f"AWSLogs/{account}/vpcflowlogs/{region}/{time:%Y/%m/%d}"
         text = _text(self.fields, lines).encode()
-        name = f"{account}_vpcflowlogs_{region}_{self.world.flow_log}_{time:%Y%m%dT%H%MZ}_{sha256(text).hexdigest()[:8]}"
+        name = (
+            f"{account}_vpcflowlogs_{region}_{self.world.flow_log}_{time:%Y%m%dT%H%MZ}_{sha256(text).hexdigest()[:8]}"
+        )
         folder.mkdir(parents=True, exist_ok=True)
         # No time and no name in the gzip header: the same records give the same bytes.
         with (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flowlens.errors import TopologyError
 from flowlens.simulate.capture import FlowKey
-from flowlens.simulate.filters import Header, holds
+from flowlens.simulate.filters import Header
 from flowlens.simulate.world import ICMP, ICMPV6, Conversation, Interface, Subnet, World
 
 __all__ = ["Hop", "Packet", "Route", "Routes", "StateKey"]

@@ -125,6 +125,9 @@ class Interface:
         Empty only for interfaces that cannot carry one, such as a NAT gateway: no stateful filter there.
     instance
         Id of the instance; None for interfaces that an AWS service manages.
+    description
+        As the EC2 API has it, which is how services mark their interfaces: ``ELB app/shop/50dc6c495c0c9188``. The name
+        where it is empty.
     public_address
         Public IPv4 address. It never shows in the records, which have the private one.
     tcp_idle_timeout
@@ -139,6 +142,7 @@ class Interface:
     security_groups: tuple[str, ...]
     kind: InterfaceKind = "instance"
     instance: str | None = None
+    description: str = ""
     address6: str | None = None
     public_address: str | None = None
     tcp_idle_timeout: int = 432_000
@@ -271,7 +275,29 @@ class SkippedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A VPC, its filters, the internet around it and the traffic to play."""
+    """A VPC, its filters, the internet around it and the traffic to play.
+
+    Examples
+    --------
+    One instance that answers to SSH from one address, and somebody else who tries:
+
+    >>> from flowlens.simulate import (
+    ...     TCP, AclEntry, ALL, Conversation, Interface, NetworkAcl, Rule, SecurityGroup, Subnet, World, simulate)
+    >>> everything = (AclEntry(number=100, action="allow", protocol=ALL, cidr="0.0.0.0/0"),)
+    >>> world = World(
+    ...     cidr="10.0.0.0/16",
+    ...     subnets=(Subnet(id="subnet-1", name="one", cidr="10.0.1.0/24", network_acl="acl-1", az="eu-west-1a",
+    ...                     az_id="euw1-az1"),),
+    ...     network_acls=(NetworkAcl(id="acl-1", name="open", ingress=everything, egress=everything),),
+    ...     security_groups=(SecurityGroup(id="sg-1", name="ssh", ingress=(
+    ...         Rule(protocol=TCP, peer="203.0.113.5/32", ports=(22, 22)),)),),
+    ...     interfaces=(Interface(id="eni-1", name="server", subnet="subnet-1", address="10.0.1.9",
+    ...                           security_groups=("sg-1",), public_address="198.51.100.9"),),
+    ...     traffic=(Conversation(start=60.0, initiator="192.0.2.7", responder="eni-1", responder_port=22),),
+    ... )
+    >>> simulate(world).truth[["blocked_by", "blocked_at"]].to_dict("records")
+    [{'blocked_by': 'SG_IN', 'blocked_at': 'eni-1'}]
+    """
 
     cidr: str
     subnets: tuple[Subnet, ...]

@@ -7,13 +7,18 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol, runtime_checkable
 
 from flowlens.errors import FlowlensError
 
 __all__ = ["InputFile", "Source", "find"]
 
 Source = str | os.PathLike[str] | IO[bytes] | Iterable[str | os.PathLike[str] | IO[bytes]]
+
+
+@runtime_checkable
+class _Readable(Protocol):
+    def read(self) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,19 @@ def find(source: Source) -> list[InputFile]:
     """Return the files behind `source`, in the order given, folders and globs sorted by name."""
     if isinstance(source, str | os.PathLike):
         return [InputFile(str(path), path.stat().st_size, path) for path in _paths(os.fspath(source))]
-    if hasattr(source, "read"):
+    if isinstance(source, _Readable):
         return [_open_file(source)]
     if isinstance(source, Iterable):
         files = [file for part in source for file in find(part)]
         if not files:
             raise FileNotFoundError("the list of files to read is empty")
         return files
-    raise TypeError(f"cannot read flow logs from a {type(source).__name__}; give a path, a list of paths or an open file")
+    raise TypeError(
+        f"cannot read flow logs from a {type(source).__name__}; give a path, a list of paths or an open file"
+    )
 
 
-def _open_file(file: IO[bytes]) -> InputFile:
+def _open_file(file: _Readable) -> InputFile:
     content = file.read()
     name = str(getattr(file, "name", "<open file>"))
     if isinstance(content, str):

@@ -1,0 +1,47 @@
+# Two commands to know: `make demo` shows what flowlens does, `make test` checks that it does.
+# Both need Python 3.11 or newer and nothing else; everything goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export TZ := UTC
+export MPLBACKEND := Agg
+
+.PHONY: demo test lint unit notebooks-test notebooks lab bench sample clean
+
+demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
+	$(BIN)/python notebooks/demo.py
+
+test: lint unit notebooks-test  ## lint, types, unit, property, doc and notebook tests
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+unit: .venv/installed
+	$(BIN)/pytest --numprocesses auto
+
+notebooks-test: .venv/installed
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
+		-o addopts= -o filterwarnings= -o testpaths= notebooks
+
+notebooks: .venv/installed  ## run the notebooks again and write their outputs into them
+	$(BIN)/python notebooks/render.py
+
+lab: .venv/installed  ## open JupyterLab on the tutorials
+	$(BIN)/jupyter lab notebooks
+
+bench: .venv/installed  ## time flowlens against the same work by hand: some minutes
+	$(BIN)/python -m benchmarks.run
+
+sample: .venv/installed  ## write sample_data/ again
+	$(BIN)/python -m flowlens.simulate
+
+clean:
+	rm -rf .venv demo.html
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

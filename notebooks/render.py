@@ -1,0 +1,44 @@
+"""Run the tutorial notebooks and write them back with their outputs: the one way in which they are written.
+
+Outputs are committed, so that they can be read without running them, and compared by ``pytest --nbval`` at every change.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent
+
+# A notebook has to come out the same on every machine.
+os.environ.update(TZ="UTC", COLUMNS="100", TQDM_DISABLE="1")
+
+
+def executed(path: Path) -> nbformat.NotebookNode:
+    """Run a notebook from nothing and return it with its outputs, without anything that changes from run to run."""
+    notebook = nbformat.read(path, as_version=4)
+    # Widget state would be kept in the file and can be large; no page needs it.
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(FOLDER)}}, store_widget_state=False, timeout=300)
+    client.execute()
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        cell.metadata.pop("execution", None)
+    return notebook
+
+
+def main() -> None:
+    """Render the notebooks named on the command line, or all."""
+    chosen = [Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb"))
+    for path in chosen:
+        nbformat.write(executed(path), path)
+        print(f"{path.name}: {path.stat().st_size / 1024:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
