@@ -169,7 +169,7 @@ class Reductions(ABC, Generic[Result]):
         """Stitch the records of each two-way conversation into one row.
 
         Records of both directions, all aggregation intervals and all interfaces that saw the conversation are one row.
-        Its counters are those of the interface that saw most of it, so that traffic logged at both ends counts once.
+        Of what several interfaces saw, each counter is the largest, so that traffic logged at both ends counts once.
 
         Parameters
         ----------
@@ -188,6 +188,7 @@ class Reductions(ABC, Generic[Result]):
             `state` is one of *established* (both directions seen), *closed* (and FIN), *reset* (and RST), *unanswered*,
             *rejected* (the request), *reply rejected*, *mixed* (a direction refused while the opposite one answers) and
             *reply only*. `initiator_by` tells how the initiator was found: *flags*, *order*, *ports*, or *unknown*.
+            `interface_id` is the first of those that saw the conversation.
 
         Raises
         ------

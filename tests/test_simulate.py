@@ -267,6 +267,11 @@ class TestHosts:
         records = simulate(world, fields=SHORT).records
         assert records[records.action == "REJECT"].packets.sum() == 12
 
+    def test_connection_without_data(self):
+        # SYN 60, ACK 52, FIN 52, ACK 52 against SYN-ACK 60, FIN 52.
+        got = lines(tiny(call(bytes_up=0, bytes_down=0)), fields="interface-id packets bytes tcp-flags")
+        assert got == [f"{A} 2 112 19", f"{A} 4 216 3", f"{B} 2 112 19", f"{B} 4 216 3"]
+
     def test_udp(self):
         dns = call(protocol=UDP, responder_port=53, bytes_up=40, bytes_down=120)
         assert lines(tiny(dns)) == sorted(
@@ -340,6 +345,10 @@ class TestAwsExamples:
         through_nat = lines(tiny(call(responder=OUTSIDE)), fields=fields)
         assert through_nat.count(f"{NAT} egress 8 - -") == 1
         assert f"{A} egress 1 - -" in through_nat
+
+    def test_instance_with_a_public_address_shows_its_private_one(self):
+        got = lines(tiny(call(initiator=B, responder=OUTSIDE), out_b=ANY), fields="srcaddr dstaddr traffic-path")
+        assert got == [f"{IP_B} {OUTSIDE} 8", f"{OUTSIDE} {IP_B} -"]
 
     def test_network_acls_along_a_nat_gateway_see_the_internet_host(self):
         deny = AclEntry(number=90, action="deny", protocol=TCP, cidr=f"{OUTSIDE}/32")
@@ -440,6 +449,9 @@ class TestFormats:
         with pytest.raises(ValueError, match="above 0"):
             simulate(tiny(), hours=0)
 
+    def test_repr_counts(self):
+        assert repr(simulate(tiny(call()), interval=600, hours=0.1)).endswith("records of 1 conversations>")
+
     def test_records_are_what_read_gives(self):
         records = simulate(tiny(call())).records
         assert str(records.start.dtype) == "datetime64[s, UTC]"
@@ -467,11 +479,14 @@ class TestWorld:
             ({"initiator": OUTSIDE, "responder": A}, "no public address"),
             ({"initiator": C, "responder": B, "ipv6": True}, "IPv6"),
             ({"responder": "eni-x"}, "eni-x"),
+            ({"initiator": NAT, "responder": OUTSIDE}, "no public address"),
         ],
     )
     def test_impossible_conversations_are_named(self, ends, message):
+        world = tiny(call(**ends))
+        hidden = tuple(replace(i, public_address=None) if i.id == NAT else i for i in world.interfaces)
         with pytest.raises(TopologyError, match=message):
-            simulate(tiny(call(**ends)))
+            simulate(replace(world, interfaces=hidden))
 
 
 def test_same_seed_same_records_and_a_longer_run_begins_like_a_shorter_one():

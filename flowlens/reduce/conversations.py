@@ -24,6 +24,10 @@ _CONVERSATION = [*_KEY, "number"]
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP, _UDP = 6, 17
 
+# What a record tells of the course of its conversation, one bit each.
+_A_OPENS, _B_OPENS, _CLOSES, _RESETS = 1, 2, 4, 8
+_FORWARD_ACCEPTED, _BACKWARD_ACCEPTED, _FORWARD_REJECTED, _BACKWARD_REJECTED = 16, 32, 64, 128
+
 # Below 1024 are the ports of services; Linux takes those of clients from 32768 on (ip_local_port_range).
 _LAST_SERVICE_PORT, _FIRST_EPHEMERAL_PORT = 1023, 32768
 
@@ -44,9 +48,7 @@ def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
 def conversations(flows: ir.Table, *, timeout: int | None, interval: int) -> ir.Table:
     records = _keyed(flows)
     idle = default_idle(records, interval) if timeout is None else ibis.literal(timeout)
-    seen = _seen_by_interfaces(_numbered(records, idle))
-    both = _best_seen(seen)
-    return _directed(both, interval)
+    return _directed(_counted_once(_seen_by_interfaces(_numbered(records, idle))), interval)
 
 
 def _keyed(flows: ir.Table) -> ir.Table:
@@ -59,8 +61,6 @@ def _keyed(flows: ir.Table) -> ir.Table:
     src = t.pkt_srcaddr.coalesce(t.srcaddr) if "pkt_srcaddr" in t.columns else t.srcaddr
     dst = t.pkt_dstaddr.coalesce(t.dstaddr) if "pkt_dstaddr" in t.columns else t.dstaddr
     forward = (src < dst) | ((src == dst) & (t.srcport <= t.dstport))
-    flags = t.tcp_flags.fill_null(0) if "tcp_flags" in t.columns else ibis.literal(0, "uint8")
-    syn, ack = (flags & _SYN) > 0, (flags & _ACK) > 0
     return t.select(
         a=forward.ifelse(src, dst),
         a_port=forward.ifelse(t.srcport, t.dstport),
@@ -73,22 +73,48 @@ def _keyed(flows: ir.Table) -> ir.Table:
         end=t.end,
         packets=t.packets.fill_null(0),
         bytes=t.bytes.fill_null(0),
-        opens=syn & ~ack,
-        answers=syn & ack,
-        closes=(flags & _FIN) > 0,
-        resets=(flags & _RST) > 0,
-        rejected=says(t, "action", "REJECT") if "action" in t.columns else ibis.literal(False),
+        signs=_signs(t, forward),
     )
 
 
+def _signs(t: ir.Table, forward: ir.BooleanValue) -> ir.IntegerValue:
+    rejected = says(t, "action", "REJECT") if "action" in t.columns else ibis.literal(False)
+    signs = forward.ifelse(
+        rejected.ifelse(_FORWARD_REJECTED, _FORWARD_ACCEPTED), rejected.ifelse(_BACKWARD_REJECTED, _BACKWARD_ACCEPTED)
+    ).cast("int64")
+    if "tcp_flags" not in t.columns:
+        return signs
+    flags = t.tcp_flags.fill_null(0)
+    syn, ack = (flags & _SYN) > 0, (flags & _ACK) > 0
+    # SYN comes from the side that opens, SYN-ACK from the other one.
+    opener = ibis.cases((syn & (forward != ack), _A_OPENS), (syn, _B_OPENS), else_=0)
+    closes = ((flags & _FIN) > 0).ifelse(_CLOSES, 0)
+    resets = ((flags & _RST) > 0).ifelse(_RESETS, 0)
+    return signs + opener + closes + resets
+
+
+def _any_sign(t: ir.Table) -> ir.IntegerScalar:
+    """Return the signs that any record has. Not every engine has a bitwise OR over rows, so each bit is looked at."""
+    bits = [1 << place for place in range(_BACKWARD_REJECTED.bit_length())]
+    return sum((t.signs & bit).max() for bit in bits)
+
+
 def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
-    """Number the conversations of a key: silence longer than `idle` begins the next one."""
+    """Number the conversations of a key: silence longer than `idle` begins the next one.
+
+    Most keys do not last as long as that, so only the records of those that do are put in order.
+    """
+    timed = records.mutate(idle=idle)
+    spans = timed.group_by(_KEY).agg(span=timed.end.max() - timed.start.min(), idle=timed.idle.max())
+    lasting = spans.filter(spans.span > spans.idle).select(*_KEY)
+    short = timed.anti_join(lasting, _KEY).mutate(number=ibis.literal(0, "int64"))
+    long = timed.inner_join(lasting, _KEY).select(*timed.columns)
     before = ibis.window(group_by=_KEY, order_by="start", rows=(None, -1))
     so_far = ibis.window(group_by=_KEY, order_by="start", rows=(None, 0))
-    timed = records.mutate(silence=records.start - records.end.max().over(before), idle=idle)
     # The first record of a key has nothing before it.
-    begun = timed.mutate(begins=(timed.silence > timed.idle).fill_null(False).cast("int64"))
-    return begun.mutate(number=begun.begins.sum().over(so_far)).drop("silence", "idle", "begins")
+    begun = long.mutate(begins=(long.start - long.end.max().over(before) > long.idle).fill_null(False).cast("int64"))
+    numbered = begun.mutate(number=begun.begins.sum().over(so_far).cast("int64")).drop("begins")
+    return short.union(numbered).drop("idle")
 
 
 def _seen_by_interfaces(records: ir.Table) -> ir.Table:
@@ -96,7 +122,6 @@ def _seen_by_interfaces(records: ir.Table) -> ir.Table:
     t = records
     forward, backward = t.forward, ~t.forward
     return t.group_by([*_CONVERSATION, "interface_id"]).agg(
-        first=t.start.min(),
         last=t.end.max(),
         records=t.count(),
         first_forward=t.start.min(where=forward),
@@ -105,59 +130,34 @@ def _seen_by_interfaces(records: ir.Table) -> ir.Table:
         packets_backward=t.packets.sum(where=backward).fill_null(0),
         bytes_forward=t.bytes.sum(where=forward).fill_null(0),
         bytes_backward=t.bytes.sum(where=backward).fill_null(0),
-        a_opens=(forward & t.opens | backward & t.answers).cast("int8").max(),
-        b_opens=(backward & t.opens | forward & t.answers).cast("int8").max(),
-        closed=t.closes.cast("int8").max(),
-        was_reset=t.resets.cast("int8").max(),
-        accepted_forward=(forward & ~t.rejected).cast("int8").max(),
-        accepted_backward=(backward & ~t.rejected).cast("int8").max(),
-        rejected_forward=(forward & t.rejected).cast("int8").max(),
-        rejected_backward=(backward & t.rejected).cast("int8").max(),
+        signs=_any_sign(t),
     )
 
 
-def _best_seen(seen: ir.Table) -> ir.Table:
-    """Count each conversation once, as the interface saw it that saw most, although both ends may have logged it.
+def _counted_once(seen: ir.Table) -> ir.Table:
+    """Join what several interfaces saw: each counter is the largest of theirs, since they saw the same packets.
 
-    What any of them saw of the course of it (who opened, what was refused) is kept.
+    Smaller ones come from records that were lost, and from packets refused before they reached the interface.
     """
     t = seen
-    everyone = ibis.window(group_by=_CONVERSATION)
-    most = ibis.window(
-        group_by=_CONVERSATION, order_by=[ibis.desc(t.packets_forward + t.packets_backward), t.interface_id]
+    largest = {
+        name: t[name].max().cast("int64")
+        for name in ("packets_forward", "packets_backward", "bytes_forward", "bytes_backward")
+    }
+    return t.group_by(_CONVERSATION).agg(
+        interface_id=t.interface_id.min(),
+        last=t["last"].max(),
+        records=t.records.sum(),
+        first_forward=t.first_forward.min(),
+        first_backward=t.first_backward.min(),
+        signs=_any_sign(t),
+        **largest,
     )
-    anyone = {name: t[name].max().over(everyone) for name in (
-        "a_opens", "b_opens", "closed", "was_reset", "rejected_forward", "rejected_backward",
-    )}  # fmt: skip
-    # Refused at one end means refused, although the other end had let it out.
-    refused_anywhere = t.mutate(
-        place=ibis.row_number().over(most),
-        records=t.records.sum().over(everyone),
-        first=t.first.min().over(everyone),
-        last=t["last"].max().over(everyone),
-        **anyone,
-    )
-    return refused_anywhere.filter(refused_anywhere.place == 0).drop("place")
 
 
 def _directed(both: ir.Table, interval: int) -> ir.Table:
     """Tell initiator from responder, and say how the conversation went."""
     t = _with_initiator(both, interval)
-    out_rejected = t.from_a.ifelse(t.rejected_forward, t.rejected_backward) > 0
-    out_accepted = t.from_a.ifelse(t.accepted_forward, t.accepted_backward) > 0
-    in_rejected = t.from_a.ifelse(t.rejected_backward, t.rejected_forward) > 0
-    in_accepted = t.from_a.ifelse(t.accepted_backward, t.accepted_forward) > 0
-    state = ibis.cases(
-        (out_rejected & in_accepted, "mixed"),
-        (out_rejected, "rejected"),
-        (in_rejected & in_accepted, "mixed"),
-        (in_rejected, "reply rejected"),
-        (~in_accepted, "unanswered"),
-        (~out_accepted, "reply only"),
-        (t.was_reset > 0, "reset"),
-        (t.closed > 0, "closed"),
-        else_="established",
-    )
     return t.select(
         initiator=t.from_a.ifelse(t.a, t.b),
         responder=t.from_a.ifelse(t.b, t.a),
@@ -165,16 +165,38 @@ def _directed(both: ir.Table, interval: int) -> ir.Table:
         responder_port=t.from_a.ifelse(t.b_port, t.a_port),
         protocol=t.protocol,
         interface_id=t.interface_id,
-        first=t.first,
+        first=ibis.least(t.first_forward.coalesce(t.first_backward), t.first_backward.coalesce(t.first_forward)),
         last=t["last"],
         records=t.records,
         packets_out=t.from_a.ifelse(t.packets_forward, t.packets_backward),
         packets_in=t.from_a.ifelse(t.packets_backward, t.packets_forward),
         bytes_out=t.from_a.ifelse(t.bytes_forward, t.bytes_backward),
         bytes_in=t.from_a.ifelse(t.bytes_backward, t.bytes_forward),
-        state=state,
+        state=_state(t),
         initiator_by=t.initiator_by,
     ).order_by(["first", "initiator", "initiator_port", "responder", "responder_port", "protocol"])
+
+
+def _state(t: ir.Table) -> ir.StringValue:
+    def seen(sign: int) -> ir.BooleanValue:
+        return (t.signs & sign) > 0
+
+    out_rejected = t.from_a.ifelse(seen(_FORWARD_REJECTED), seen(_BACKWARD_REJECTED))
+    out_accepted = t.from_a.ifelse(seen(_FORWARD_ACCEPTED), seen(_BACKWARD_ACCEPTED))
+    in_rejected = t.from_a.ifelse(seen(_BACKWARD_REJECTED), seen(_FORWARD_REJECTED))
+    in_accepted = t.from_a.ifelse(seen(_BACKWARD_ACCEPTED), seen(_FORWARD_ACCEPTED))
+    return ibis.cases(
+        (out_rejected & in_accepted, "mixed"),
+        # Refused at one end means refused, although the other end had let it out.
+        (out_rejected, "rejected"),
+        (in_rejected & in_accepted, "mixed"),
+        (in_rejected, "reply rejected"),
+        (~in_accepted, "unanswered"),
+        (~out_accepted, "reply only"),
+        (seen(_RESETS), "reset"),
+        (seen(_CLOSES), "closed"),
+        else_="established",
+    )
 
 
 def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
@@ -184,15 +206,15 @@ def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
     counts only from one window on.
     """
     t = both
-    flags = (t.a_opens > 0) != (t.b_opens > 0)
+    a_opens, b_opens = (t.signs & _A_OPENS) > 0, (t.signs & _B_OPENS) > 0
+    flags = a_opens != b_opens
     two_sided = t.first_forward.notnull() & t.first_backward.notnull()
     order = two_sided & ((t.first_forward - t.first_backward).abs() > interval)
     low, high = ibis.least(t.a_port, t.b_port), ibis.greatest(t.a_port, t.b_port)
-    ports = (low != high) & (
-        (low <= _LAST_SERVICE_PORT) | (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT)
-    )
+    clients_differ = (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT)
+    ports = (low != high) & ((low <= _LAST_SERVICE_PORT) | clients_differ)
     from_a = ibis.cases(
-        (flags, t.a_opens > 0),
+        (flags, a_opens),
         (order, t.first_forward < t.first_backward),
         (ports, t.a_port > t.b_port),
         (~two_sided, t.first_forward.notnull()),

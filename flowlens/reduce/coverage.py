@@ -39,10 +39,15 @@ def interval_signs(flows: ir.Table) -> ir.Table:
 
 
 def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
-    t = _chosen(flows, "gaps", "interface_id", "start", "end").distinct()
+    t = _chosen(flows, "gaps", "interface_id", "start", "end")
     t = t.filter(t.start.notnull() & t.end.notnull())
-    before = ibis.window(group_by="interface_id", order_by=["start", "end"], rows=(None, -1))
-    silent = t.select("interface_id", covered=t.end.max().over(before), next=t.start)
+    # A gap is at least two intervals long, so none begins and ends among records that start in one interval: of those,
+    # the first start and the last end are enough.
+    merged = t.group_by(["interface_id", (t.start - t.start % interval).name("bin")]).agg(
+        start=t.start.min(), end=t.end.max()
+    )
+    before = ibis.window(group_by="interface_id", order_by="start", rows=(None, -1))
+    silent = merged.select("interface_id", covered=merged.end.max().over(before), next=merged.start)
     # Two records in neighbouring windows can lie almost two intervals apart with nothing missing between them.
     silent = silent.filter(silent.next - silent.covered >= 2 * interval)
     found = silent.select("interface_id", start=silent.covered, end=silent.next, duration=silent.next - silent.covered)

@@ -5,24 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from math import floor
-from typing import NamedTuple
 
 import numpy as np
 
 from flowlens import schema
 from flowlens.simulate.capture import Counts, FlowKey, Window
+from flowlens.simulate.result import Record
 from flowlens.simulate.world import TCP, Interface, World
 
-__all__ = ["Record", "choose_fields", "records"]
+__all__ = ["choose_fields", "interface_type", "records"]
 
 _MISSING = "-"
-
-
-class Record(NamedTuple):
-    """One line, and the second (Unix time) at which its record ends: the delivery slot follows from it."""
-
-    end: int
-    line: str
 
 
 def choose_fields(fields: str | Sequence[str] | None) -> tuple[str, ...]:

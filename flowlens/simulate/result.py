@@ -11,15 +11,22 @@ from hashlib import sha256
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from flowlens.simulate.world import World
 
-__all__ = ["Simulation"]
+__all__ = ["Record", "Simulation"]
 
 _SLOT = 300  # seconds; AWS delivers to S3 every five minutes
+
+
+class Record(NamedTuple):
+    """One line, and the second (Unix time) at which its record ends: the delivery slot follows from it."""
+
+    end: int
+    line: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
