@@ -1,4 +1,4 @@
-"""Make flow log files to measure with: default format, gzip, in the folders that AWS writes, the same bytes each time."""
+"""Make flow log files to measure with: default format, gzip, in the folders AWS writes, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _ACCOUNT = "123456789010"
 _REGION = "us-east-1"
 _BEGIN = datetime(2023, 11, 14, 22, 15, tzinfo=UTC)
 _FILE_SECONDS = 300  # AWS closes a file every five minutes
-_HEADER = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n"
+_HEADER = (
+    b"version account-id interface-id srcaddr dstaddr srcport dstport protocol "
+    b"packets bytes start end action log-status\n"
+)
 
 _INTERFACES = 200
 _INSIDE = 2_000
@@ -28,6 +31,8 @@ _OUTSIDE = 100_000
 _REJECTED = 0.10
 _NODATA = 0.002
 _OPENED_FROM_INSIDE = 0.7
+_REGULAR = 0.5  # of the traffic is between pairs that talk all day
+_REGULAR_PAIRS = 20_000
 
 _SERVICES = np.array([443, 80, 22, 53, 3389, 5432, 6379, 8080])
 _SERVICE_SHARES = [0.5, 0.2, 0.05, 0.1, 0.05, 0.05, 0.02, 0.03]
@@ -78,9 +83,11 @@ def _lines(random: np.random.Generator, records: int, begin: int) -> bytes:
     answered = (records - rejected) // 2
     requests = records - answered  # those behind `answered` are the refused ones
 
-    inside = random.integers(0, _INSIDE, requests)
-    # A heavy tail: a few addresses have most of the traffic and most are seen once or twice.
-    outside = (random.pareto(0.8, requests) * 300).astype(np.int64) % _OUTSIDE
+    inside, outside = _ends(random, requests)
+    regular_inside, regular_outside = _ends(np.random.default_rng(1), _REGULAR_PAIRS)
+    regular = np.where(random.random(requests) < _REGULAR, random.integers(0, _REGULAR_PAIRS, requests), -1)
+    inside = np.where(regular < 0, inside, regular_inside[regular])
+    outside = np.where(regular < 0, outside, regular_outside[regular])
     from_inside = random.random(requests) < _OPENED_FROM_INSIDE
     client_port = random.integers(1024, 65_536, requests)
     service_port = random.choice(_SERVICES, requests, p=_SERVICE_SHARES)
@@ -114,6 +121,11 @@ def _lines(random: np.random.Generator, records: int, begin: int) -> bytes:
     order = np.argsort(columns["end"] + random.integers(0, 20, records), kind="stable")
     columns = {name: column[order] for name, column in columns.items()}
     return _text(columns, random.random(records) < _NODATA)
+
+
+def _ends(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw addresses inside and outside; a few of those outside have most of the traffic, most are seen a few times."""
+    return random.integers(0, _INSIDE, count), (random.pareto(0.8, count) * 300).astype(np.int64) % _OUTSIDE
 
 
 def _text(columns: dict[str, np.ndarray], nodata: np.ndarray) -> bytes:

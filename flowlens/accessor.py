@@ -161,6 +161,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
             If a clause needs a field that the log does not have.
         ValueError
             If an address, port, protocol or time cannot be understood.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> len(df.flow.select(src="10.20.0.0/16", dst_port="postgres", action="REJECT"))
+        605
         """
         selection = Selection(
             src=src, dst=dst, host=host, src_port=src_port, dst_port=dst_port, port=port, protocol=protocol,
@@ -179,6 +186,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         -------
         pandas.DataFrame
             The same columns, fewer rows, with their original index.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> len(df.flow.accepted())
+        67303
         """
         return self.select(action="ACCEPT")
 
@@ -189,6 +203,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         -------
         pandas.DataFrame
             The same columns, fewer rows, with their original index.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> len(df.flow.rejected())
+        5144
         """
         return self.select(action="REJECT")
 
@@ -204,6 +225,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         -------
         pandas.DataFrame
             The same columns, fewer rows, with their original index.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> len(df.flow.between("10.20.11.30", "10.20.20.0/24"))
+        1621
         """
         there, back = Selection(src=a, dst=b), Selection(src=b, dst=a)
         return self._where(there.mask(self._df) | back.mask(self._df))
@@ -220,6 +248,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         -------
         pandas.DataFrame
             The same columns, fewer rows, with their original index.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> len(df.flow.host("198.51.100.77"))
+        902
         """
         return self.select(host=x)
 
@@ -244,6 +279,18 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> to_batch = df.flow.accepted().flow.select(src="10.20.0.0/24", dst="10.20.11.0/24")
+        >>> to_batch.flow.matrix("srcaddr", "dstaddr")
+        dstaddr     10.20.11.30  10.20.11.32  10.20.11.40
+        srcaddr
+        10.20.0.10        68954       834850       148646
+        10.20.0.21            0      4856842            0
+        10.20.0.5      23990496     21822309    155946184
         """
         from flowlens.reduce import summary
 
@@ -273,6 +320,13 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         ------
         ValueError
             If there is no such dialect.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.sql("athena", table="vpc_flow_logs").pairs(10).splitlines()[-1]
+        'LIMIT 10'
         """
         from flowlens.engine import flows_of_words
 

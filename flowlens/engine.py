@@ -155,7 +155,7 @@ def _vocabulary(column: str, words: pd.Index) -> pd.Index:
 
 def _union(indexes: Sequence[pd.Index]) -> pd.Index:
     """All words in order; the frames that `read` makes have them so already."""
-    first = indexes[0]
+    first: pd.Index = indexes[0]
     if first.is_monotonic_increasing and all(index is first or index.equals(first) for index in indexes):
         return first
     words: np.ndarray = np.unique(np.concatenate([np.asarray(index) for index in indexes]))

@@ -64,8 +64,8 @@ class ParseError(FlowlensError, ValueError):
 
     def __init__(self, bad_lines: Sequence[BadLine], advice: str) -> None:
         first, others = bad_lines[0], len(bad_lines) - 1
-        count = f" (and {others:,} more bad line{'s' if others > 1 else ''})" if others else ""
-        super().__init__(f"{first}{count}\n{advice}")
+        count = f"and {others:,} more bad line{'s' if others > 1 else ''}. " if others else ""
+        super().__init__(f"{first}\n{count}{advice}")
         self.bad_lines = tuple(bad_lines)
         self.file, self.line, self.text, self.reason = first.file, first.line, first.text, first.reason
 

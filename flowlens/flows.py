@@ -55,7 +55,11 @@ class Reductions(ABC, Generic[Result]):
         --------
         >>> import flowlens as fl
         >>> df = fl.sample()
-        >>> df.flow.top_talkers(3)  # doctest: +SKIP
+        >>> df.flow.top_talkers(3)
+               srcaddr  flows  packets        bytes  peers     share
+        0  10.20.11.40   1517  9662576  14026907218      8  0.506683
+        1    10.20.0.5   1988  6794182   6906177445     12  0.249466
+        2  10.20.20.10   8066   778604   5428535436      3  0.196091
         """
         from flowlens.reduce import summary
 
@@ -83,6 +87,17 @@ class Reductions(ABC, Generic[Result]):
             If the log lacks a field that is needed.
         ValueError
             If `freq` is no fixed width of at least a second.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.timeline("12h")
+                              start  action  flows   packets        bytes
+        0 2026-03-10 00:00:00+00:00  ACCEPT  27733   2481989   6811153853
+        1 2026-03-10 00:00:00+00:00  REJECT   2710      3464       212620
+        2 2026-03-10 12:00:00+00:00  ACCEPT  39570  20566636  20872141000
+        3 2026-03-10 12:00:00+00:00  REJECT   2434      4894       299415
         """
         from flowlens.reduce import summary
 
@@ -112,6 +127,16 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.pairs(3)
+               srcaddr        dstaddr  flows  packets       bytes
+        0    10.20.0.5  198.51.100.23     37  4420585  6629870428
+        1  10.20.11.40  198.51.100.23     37  4420585  6629870428
+        2  10.20.11.40      10.20.0.5     63  4310938  6446466520
         """
         from flowlens.reduce import summary
 
@@ -137,6 +162,16 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.ports(3)
+           port  protocol  flows   packets        bytes
+        0  5432         6  17753   1293254   5534335362
+        1  8080         6  16594    151097    366664531
+        2   443         6  10669  21494410  21760374280
         """
         from flowlens.reduce import summary
 
@@ -160,6 +195,14 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.select(time=("2026-03-10 03:00", "2026-03-10 03:30")).flow.fan_out().nlargest(1, "ports")
+                  srcaddr  peers  ports  flows  rejected
+        24  198.51.100.77      1    901    901       900
         """
         from flowlens.reduce import summary
 
@@ -194,6 +237,16 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> ssh = df.flow.select(port="ssh").flow.conversations()
+        >>> ssh[["initiator", "responder", "records", "state", "initiator_by"]].tail(2)
+              initiator    responder  records   state initiator_by
+        741  192.0.2.66   10.20.0.10      112  closed        flags
+        742  10.20.0.10  10.20.11.40      196  closed        flags
         """
         from flowlens.reduce import conversations
 
@@ -218,6 +271,15 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.coverage()[["interface_id", "records", "nodata", "skipdata", "gap_time"]].head(2)
+                    interface_id  records  nodata  skipdata gap_time
+        0  eni-01b48cc1fa9697e08     8423     309         1   0 days
+        1  eni-01cc325cebf49ed5e     8086     307         0   0 days
         """
         from flowlens.reduce import coverage
 
@@ -237,6 +299,14 @@ class Reductions(ABC, Generic[Result]):
         ------
         MissingFieldError
             If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> logged = df.flow.select(interface="eni-057cce22cfe6a8ee3")
+        >>> len(logged.flow.gaps()), len(logged.flow.select(status="OK").flow.gaps())  # NODATA records fill the gaps
+        (0, 137)
         """
         from flowlens.reduce import coverage
 

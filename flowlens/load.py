@@ -157,7 +157,7 @@ def _batches(files: Sequence[InputFile]) -> list[list[InputFile]]:
     batches: list[list[InputFile]] = []
     room = 0
     for file in files:
-        if file.size > room:
+        if not batches or file.size > room:
             batches.append([])
             room = _BATCH_BYTES
         batches[-1].append(file)

@@ -56,6 +56,13 @@ class FlowPlot:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.plot.timeline(freq="1h").get_title()
+        'Flows per 1h, UTC'
         """
         table = self._flow.timeline(freq, by=by)
         ax = _axes(ax, 9, 2.6)
@@ -86,9 +93,16 @@ class FlowPlot:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.plot.top_talkers(5).get_title()
+        'Top srcaddr by bytes'
         """
         table = self._flow.top_talkers(n, by=by, key=key)
-        shares = [f"{share:.0%}" for share in table["share"].fillna(0)]
+        shares = [f"{share:.0%}" if share >= 0.005 else "<1%" for share in table["share"].fillna(0)]
         ax = _bars(ax, [str(value) for value in table[key]], table[by], shares)
         return _titled(ax, f"Top {key} by {by}", by)
 
@@ -107,10 +121,18 @@ class FlowPlot:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.plot.ports(5).get_title()
+        'Service ports by flows'
         """
         table = self._flow.ports(n, by=by)
         labels = [
-            f"{port} {protocol_name(protocol)}" for port, protocol in zip(table["port"], table["protocol"], strict=True)
+            f"{port} {protocol_name(protocol)}" if port else protocol_name(protocol)
+            for port, protocol in zip(table["port"], table["protocol"], strict=True)
         ]
         return _titled(_bars(ax, labels, table[by], [""] * len(table)), f"Service ports by {by}", by)
 

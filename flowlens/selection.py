@@ -96,11 +96,10 @@ class Selection:
 
 
 def _tuple(value: object) -> tuple[object, ...]:
-    if isinstance(value, str | int | np.integer):
-        return (value,)
-    if not isinstance(value, Iterable):
-        raise TypeError(f"{value!r} is neither a value nor a list of values")
-    return tuple(value)
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        value = (value,)
+    # Values taken from a frame are numpy's; as Python's own they compare and print alike.
+    return tuple(part.item() if isinstance(part, np.generic) else part for part in value)
 
 
 def _text_of(moment: object) -> str:

@@ -1,7 +1,5 @@
 """What ``make demo`` shows: the first answers in the terminal, and the first tutorial as a page to read."""
 
-from pathlib import Path
-
 import pandas as pd
 from nbconvert import HTMLExporter
 from render import FOLDER, executed

@@ -1,6 +1,6 @@
 """Run the tutorial notebooks and write them back with their outputs: the one way in which they are written.
 
-Outputs are committed, so that they can be read without running them, and compared by ``pytest --nbval`` at every change.
+Outputs are committed, so that they can be read without running them; ``pytest --nbval`` compares them at every change.
 """
 
 import os
@@ -13,15 +13,15 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parent
 
 # A notebook has to come out the same on every machine.
-os.environ.update(TZ="UTC", COLUMNS="100", TQDM_DISABLE="1")
+os.environ["TZ"] = "UTC"
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
-    """Run a notebook from nothing and return it with its outputs, without anything that changes from run to run."""
+    """Run a notebook from nothing and return it with its outputs, without what changes from run to run."""
     notebook = nbformat.read(path, as_version=4)
     # Widget state would be kept in the file and can be large; no page needs it.
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(FOLDER)}}, store_widget_state=False, timeout=300)
-    client.execute()
+    here = {"metadata": {"path": str(FOLDER)}}
+    NotebookClient(notebook, resources=here, store_widget_state=False, timeout=300).execute()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

@@ -68,7 +68,7 @@ ADDRESSES = ("srcaddr", "dstaddr", "pkt_srcaddr", "pkt_dstaddr")
 DTYPES = {255: "UInt8", 65535: "UInt16", 2**63 - 1: "Int64"}
 
 #: 2026-03-10 14:00 UTC
-NOON = 1_773_151_200
+START = 1_773_151_200
 
 _ORDINARY = {
     "version": 2,
@@ -81,8 +81,8 @@ _ORDINARY = {
     "protocol": 6,
     "packets": 10,
     "bytes": 840,
-    "start": NOON,
-    "end": NOON + 59,
+    "start": START,
+    "end": START + 59,
     "action": "ACCEPT",
     "log_status": "OK",
 }

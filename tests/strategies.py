@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from formats import ADDRESSES, ALL_VPC, NOON, NUMBERS, TIMES, nodata, record
+from formats import ADDRESSES, ALL_VPC, NUMBERS, START, TIMES, nodata, record
 from hypothesis import strategies as st
 
 #: A token that no white space cuts, that is not '-' and does not start a comment.
@@ -66,7 +66,7 @@ def logs(draw: st.DrawFn, layouts: st.SearchStrategy = LAYOUTS, min_size: int = 
 
 def _traffic(hosts: list[str]) -> st.SearchStrategy:
     address = st.sampled_from(hosts)
-    start = st.integers(0, 40).map(lambda minutes: NOON + 60 * minutes)
+    start = st.integers(0, 40).map(lambda minutes: START + 60 * minutes)
     made = st.builds(
         lambda src, dst, srcport, dstport, protocol, packets, size, start, action, eni, flags: record(
             srcaddr=src,

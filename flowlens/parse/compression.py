@@ -36,7 +36,8 @@ def _undamaged(data: bytes) -> bytes | None:
     The last four bytes of a member are its plain size. Arrow's zlib needs the size and is a third faster than Python's.
     """
     size = int.from_bytes(data[-4:], "little")
-    if size > min(MAX_BYTES, _LARGEST_RATIO * len(data)) or data.find(_GZIP_DEFLATE, 1) > 0:
+    # A size of 0 is more likely the padding after a member, or the time in the header of one that was cut short.
+    if not 0 < size <= min(MAX_BYTES, _LARGEST_RATIO * len(data)) or data.find(_GZIP_DEFLATE, 1) > 0:
         return None
     try:
         plain: bytes = pa.decompress(data, decompressed_size=size, codec="gzip", asbytes=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from flowlens.schema import BY_COLUMN, DEFAULT_FIELDS, TGW_FIELDS
 
-__all__ = ["DEFAULT", "Fields", "Layout", "header_layout", "layout_of"]
+__all__ = ["DEFAULT", "Fields", "Layout", "header_layout", "layout_of", "repeated_field"]
 
 #: What `fields=` accepts: a LogFormat, a list of names, "default" or "tgw".
 Fields = str | Iterable[str]
@@ -43,18 +43,14 @@ def layout_of(fields: Fields) -> Layout:
             "'default' or 'tgw'."
         )
     layout = tuple(name.replace("-", "_") for name in names)
-    _refuse_repeated(layout, "fields")
+    repeated = repeated_field(layout)
+    if repeated:
+        raise ValueError(f"fields={fields!r} names {repeated!r} more than once")
     return layout
 
 
 def _names(fields: str) -> list[str]:
     return _PLACEHOLDER.findall(fields) or fields.split()
-
-
-def _refuse_repeated(layout: Layout, where: str) -> None:
-    repeated = sorted({column for column in layout if layout.count(column) > 1})
-    if repeated:
-        raise ValueError(f"{where} names {repeated[0].replace('_', '-')!r} more than once")
 
 
 def header_layout(line: bytes) -> Layout | None:
@@ -73,7 +69,9 @@ def header_layout(line: bytes) -> Layout | None:
         return None
     layout = tuple(name.replace("-", "_") for name in names)
     known = sum(column in BY_COLUMN for column in layout)
-    if known < min(2, len(layout)):
-        return None
-    _refuse_repeated(layout, "the header")
-    return layout
+    return layout if known >= min(2, len(layout)) else None
+
+
+def repeated_field(layout: Layout) -> str | None:
+    """Return the AWS name of a field that stands in a layout more than once."""
+    return next((column.replace("_", "-") for column in layout if layout.count(column) > 1), None)

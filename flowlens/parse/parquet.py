@@ -29,12 +29,12 @@ def read_parquet(data: bytes, reading: Reading) -> Parsed:
             raise RefusedError(1, ", ".join(names), "this Parquet file has no columns of a flow log")
         wanted = reading.wanted(tuple(names))
         table = file.read([names[name] for name in wanted], use_threads=reading.threads)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise RefusedError(1, "", f"the Parquet file is damaged: {error}") from error
     columns: dict[str, pa.Array] = {}
     wrong: dict[str, pa.Array] = {}
     for name in wanted:
-        columns[name], wrong[name] = _values(field_for(name), table[names[name]].combine_chunks())
+        columns[name], wrong[name] = _values(field_for(name), _plain(table[names[name]].combine_chunks()))
     good = pa.table(columns)
     bad = _any(list(wrong.values()))
     if not pc.any(bad).as_py():
@@ -63,12 +63,26 @@ def _bad_row(table: pa.Table, row: int, wrong: dict[str, bool], file: str) -> Ba
     )
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """Return a column as integers or as text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.dictionary_decode())
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    if pa.types.is_floating(kind):
+        # pandas makes floats of integers where values are missing
+        column = pc.if_else(pc.is_nan(column), None, column)
+        return (
+            column.cast(pa.int64()) if pc.all(pc.equal(column, pc.trunc(column))).as_py() else column.cast(pa.string())
+        )
+    if pa.types.is_nested(kind):
+        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+    return column if pa.types.is_integer(kind) else column.cast(pa.string())
+
+
 def _values(field: Field, column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Return a column in the type of its field, and for each value whether it cannot be right."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
     if pa.types.is_integer(column.type) and field.kind not in {"text", "address"}:
         numbers = column.cast(pa.int64(), safe=False)
         wrong = pc.fill_null(pc.or_(pc.less(numbers, 0), pc.greater(numbers, largest(field))), False)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
-from flowlens.parse.layout import DEFAULT, Layout, header_layout
+from flowlens.parse.layout import DEFAULT, Layout, header_layout, repeated_field
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.values import arrow_type, column_is_clean, complaint
 from flowlens.schema import field_for
@@ -25,6 +25,9 @@ _BOM = b"\xef\xbb\xbf"
 _PIECES = 8
 _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
 _TRIED_FOR_DEFAULT = 20  # lines
+
+# Comments, and white space other than one space and the end of a line.
+_ODD_BYTES = (b"#", b"\t", b"\v", b"\f")
 
 # Arrow's number parser takes hexadecimal for numbers; a flow log has none. Looking for the letter first costs nothing.
 _HEXADECIMAL = {b"x": b"0x", b"X": b"0X"}
@@ -58,7 +61,7 @@ def read_text(data: bytes, reading: Reading) -> Parsed:
         for segment_layout, start, stop, number in _segments(data, layout, begin, line):
             _corner(data[start:stop], segment_layout, number, reading, parsed)
         # Where no line is good, the header still says which columns there would be.
-        parsed.tables.append(_table(b"", layout, reading))
+        parsed.tables.append(_table(b"", layout, reading.wanted(layout), reading.threads))
     return parsed
 
 
@@ -88,8 +91,12 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     begin, line = _first_content(data)
     if begin == len(data):
         return None
-    header = header_layout(_line_at(data, begin))
+    first = _line_at(data, begin)
+    header = header_layout(first)
     if header:
+        repeated = repeated_field(header)
+        if repeated:
+            raise RefusedError(line, first.decode("ascii"), f"the header names the field {repeated!r} more than once")
         return header, _end_of_line(data, begin), line + 1
     return reading.layout or _default_if_it_fits(data, begin, line), begin, line
 
@@ -142,32 +149,42 @@ def _default_if_it_fits(data: bytes, begin: int, line: int) -> Layout:
 
 def _clean_table(text: bytes, layout: Layout, reading: Reading) -> pa.Table:
     """Read text whose every line is a record, in one go."""
-    if any(letter in text and mark in text for letter, mark in _HEXADECIMAL.items()):
+    if any(mark in text for mark in _ODD_BYTES) or any(
+        letter in text and mark in text for letter, mark in _HEXADECIMAL.items()
+    ):
         raise _UncleanError
+    wanted, witness = reading.wanted(layout), _witness(layout)
+    if witness is None and _MAYBE_HEADER.search(text):
+        raise _UncleanError
+    read = wanted if witness is None or witness in wanted else [*wanted, witness]
     try:
-        table = _table(text, layout, reading)
+        table = _table(text, layout, read, reading.threads)
     except pa.ArrowInvalid as error:
         raise _UncleanError from error
-    if not all(column_is_clean(field_for(column), table[column]) for column in table.column_names):
+    if not all(column_is_clean(field_for(column), table[column]) for column in read):
         raise _UncleanError
-    return table
+    return table.select(wanted)
 
 
-def _table(text: bytes, layout: Layout, reading: Reading) -> pa.Table:
-    wanted = reading.wanted(layout)
-    types = {column: arrow_type(field_for(column)) for column in wanted}
+def _witness(layout: Layout) -> str | None:
+    """Return a column that can tell a record from a header in the middle of a file: text could be either."""
+    return next((column for column in layout if field_for(column).kind != "text"), None)
+
+
+def _table(text: bytes, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
+    types = {column: arrow_type(field_for(column)) for column in columns}
     if not text:
         return pa.table({column: pa.array([], kind) for column, kind in types.items()})
     return pa_csv.read_csv(
         pa.BufferReader(text),
         read_options=pa_csv.ReadOptions(
             column_names=list(layout),
-            use_threads=reading.threads,
-            block_size=_BLOCK if reading.threads else len(text) + 1,
+            use_threads=threads,
+            block_size=_BLOCK if threads else len(text) + 1,
         ),
         parse_options=pa_csv.ParseOptions(delimiter=" ", quote_char=False, double_quote=False),
         convert_options=pa_csv.ConvertOptions(
-            column_types=types, include_columns=wanted, null_values=["-"], strings_can_be_null=True
+            column_types=types, include_columns=columns, null_values=["-"], strings_can_be_null=True
         ),
     )
 
@@ -224,7 +241,7 @@ def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, pars
         else:
             parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), problem))
     if good:
-        parsed.tables.append(_table("\n".join(good).encode(), layout, reading))
+        parsed.tables.append(_table("\n".join(good).encode(), layout, reading.wanted(layout), reading.threads))
 
 
 def _tokens(line: bytes) -> list[str]:

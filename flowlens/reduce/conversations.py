@@ -54,7 +54,7 @@ def conversations(flows: ir.Table, *, timeout: int | None, interval: int) -> ir.
 def _keyed(flows: ir.Table) -> ir.Table:
     """Give the two directions of a conversation one key: the lower address and port is `a`."""
     t = traffic(
-        flows, "conversations", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
+        flows, "conversations", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
         optional=["interface_id", "tcp_flags", "action", "pkt_srcaddr", "pkt_dstaddr"],
     )  # fmt: skip
     # In the packet stand the real ends, behind NAT gateways and transit gateways.

@@ -19,14 +19,14 @@ __all__ = ["known", "says", "total", "traffic"]
 def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
     """Return the records of traffic with the columns that an analysis needs, and no others.
 
-    NODATA and SKIPDATA records have neither address and are no traffic.
+    NODATA and SKIPDATA records have no addresses and are no traffic.
 
     Raises
     ------
     MissingFieldError
         If a column is not there; those in `optional` may be missing.
     """
-    wanted = list(dict.fromkeys(("srcaddr", "dstaddr", *columns)))
+    wanted = list(dict.fromkeys(("srcaddr", *columns)))
     for column in wanted:
         if column not in flows.columns:
             raise missing_field(column, verb)

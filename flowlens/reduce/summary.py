@@ -40,7 +40,7 @@ def _peer_of(key: str) -> str:
 
 def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Table:
     _need_measure("top_talkers", "by", by)
-    records = traffic(flows, "top_talkers", key, "packets", "bytes")
+    records = traffic(flows, "top_talkers", key, _peer_of(key), "packets", "bytes")
     records = records.filter(records[key].notnull())
     measured = _measured(records, [key])
     top = _ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
@@ -87,7 +87,7 @@ def _service_port(records: ir.Table) -> ir.IntegerColumn:
 
 
 def fan_out(flows: ir.Table, *, key: str) -> ir.Table:
-    records = traffic(flows, "fan_out", key, "dstport", optional=["action"])
+    records = traffic(flows, "fan_out", key, _peer_of(key), "dstport", optional=["action"])
     records = records.filter(records[key].notnull())
     rejected = says(records, "action", "REJECT") if "action" in records.columns else ibis.literal(False)
     counted = records.group_by(key).agg(

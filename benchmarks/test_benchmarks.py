@@ -1,0 +1,44 @@
+"""The hot paths under pytest-benchmark, to compare two versions of flowlens on one machine.
+
+pytest benchmarks --benchmark-save=before    # then change something
+pytest benchmarks --benchmark-compare='*before'
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import flowlens as fl
+from benchmarks.by_hand import ANALYSES
+from benchmarks.records import flow_log_files
+
+_RECORDS, _FILES = 200_000, 10
+
+
+@pytest.fixture(scope="module")
+def folder():
+    return flow_log_files(_RECORDS, _FILES)
+
+
+@pytest.fixture(scope="module")
+def df(folder) -> pd.DataFrame:
+    return fl.read(folder)
+
+
+def test_read(benchmark, folder):
+    assert len(benchmark(fl.read, folder)) == _RECORDS
+
+
+@pytest.mark.parametrize("analysis", ANALYSES)
+def test_analysis(benchmark, df, analysis):
+    assert len(benchmark(ANALYSES[analysis], df))
+
+
+def test_select_by_cidr(benchmark, df):
+    chosen = benchmark(lambda: df.flow.select(src="10.0.0.0/22", dst_port=443))
+    assert 0 < len(chosen) < len(df)
+
+
+def test_conversations(benchmark, df):
+    assert len(benchmark(df.flow.conversations))
