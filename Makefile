@@ -4,7 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export TZ := UTC
-export MPLBACKEND := Agg
+# A backend chosen outside would keep the notebooks' kernels from showing their figures.
+unexport MPLBACKEND
 
 .PHONY: demo test lint unit notebooks-test notebooks lab bench sample clean
 

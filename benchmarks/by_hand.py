@@ -143,13 +143,18 @@ def _polars_codes(df: pd.DataFrame, columns: list[str]) -> pl.DataFrame:
         if _is_words(df, name):
             columns_of_numbers[name] = df[name].cat.codes.to_numpy()
         elif name in _TIMES:
-            columns_of_numbers[name] = pl.Series(df[name].dt.tz_localize(None).to_numpy().astype("M8[ms]"))
+            columns_of_numbers[name] = _polars_times(df[name])
         else:
             # Numbers are missing where the addresses are, and no query looks at those records.
             columns_of_numbers[name] = df[name].to_numpy(df[name].dtype.numpy_dtype, na_value=0)
     codes = pl.DataFrame(columns_of_numbers)
     words = [name for name in columns if _is_words(df, name)]
     return codes.with_columns(pl.when(col(name) >= 0).then(col(name)) for name in words)
+
+
+def _polars_times(times: pd.Series) -> pl.Series:
+    # Polars has no seconds.
+    return pl.Series(pd.DatetimeIndex(times).asi8 * 1000).cast(pl.Datetime("ms", "UTC"))
 
 
 def _words_of_codes(answer: pl.DataFrame, df: pd.DataFrame) -> pd.DataFrame:

@@ -158,8 +158,8 @@ def _union(indexes: Sequence[pd.Index]) -> pd.Index:
     first: pd.Index = indexes[0]
     if first.is_monotonic_increasing and all(index is first or index.equals(first) for index in indexes):
         return first
-    words: np.ndarray = np.unique(np.concatenate([np.asarray(index) for index in indexes]))
-    return pd.Index(words)
+    words: pd.Index = pd.Index(np.unique(np.concatenate([np.asarray(index) for index in indexes])))
+    return words
 
 
 def _codes(categorical: pd.Categorical, words: pd.Index) -> pa.Array:

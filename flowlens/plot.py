@@ -167,6 +167,7 @@ def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str
     places = range(len(labels))
     drawn = ax.barh(places, values, color=_BLUE)
     ax.bar_label(drawn, labels=notes, padding=3)
+    ax.margins(x=0.1)
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
     return ax

@@ -7,13 +7,18 @@ import os
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import nbformat
 from nbclient import NotebookClient
 
+import flowlens as fl
+
 FOLDER = Path(__file__).parent
 
-# A notebook has to come out the same on every machine.
+# A notebook has to come out the same on every machine; with a backend from outside its kernel would show no figures.
 os.environ["TZ"] = "UTC"
+os.environ.pop("MPLBACKEND", None)
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
@@ -32,8 +37,20 @@ def executed(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def picture() -> None:
+    """Draw the picture of the README: the day of the sample, and its top talkers."""
+    mpl.use("Agg")
+    df = fl.sample()
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9, 5), height_ratios=(3, 2), layout="constrained", dpi=80)
+    df.flow.plot.timeline(freq="15min", ax=above)
+    df.flow.plot.top_talkers(6, ax=below)
+    figure.savefig(FOLDER / "day.png")
+
+
 def main() -> None:
-    """Render the notebooks named on the command line, or all."""
+    """Render the notebooks named on the command line, or all and the picture of the README."""
+    if not sys.argv[1:]:
+        picture()
     chosen = [Path(name) for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb"))
     for path in chosen:
         nbformat.write(executed(path), path)
