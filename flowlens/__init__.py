@@ -3,8 +3,6 @@
 ``import flowlens as fl`` registers ``df.flow`` on every pandas frame; there is nothing else to set up.
 """
 
-from importlib.metadata import version as _version
-
 from pandas.api.extensions import register_dataframe_accessor as _register
 
 from flowlens.accessor import FlowAccessor as _FlowAccessor
@@ -36,6 +34,6 @@ __all__ = [
     "simulate",
 ]
 
-__version__ = _version("vpc-flowlens")
+__version__ = "0.1.0"
 
 _register("flow")(_FlowAccessor)

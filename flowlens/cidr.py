@@ -8,12 +8,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import netaddr
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import netaddr
 
 __all__ = ["Addresses", "network"]
 
@@ -29,6 +32,8 @@ def network(prefix: str) -> netaddr.IPNetwork:
     ValueError
         If it names none.
     """
+    import netaddr
+
     try:
         return netaddr.IPNetwork(prefix)
     except (netaddr.AddrFormatError, TypeError, ValueError) as error:

@@ -187,11 +187,8 @@ def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index]) -> pd.DataFr
     for column in result.columns:
         if column in dictionaries:
             codes = result[column].fillna(-1).to_numpy(np.int64)
-            result[column] = (
-                dictionaries[column].take(codes, allow_fill=True, fill_value=None)
-                if len(codes)
-                else dictionaries[column][:0]
-            )
+            # Of an array, unlike an index, this makes -1 a missing value.
+            result[column] = dictionaries[column].array.take(codes, allow_fill=True)
         elif column in _TIMES:
             result[column] = pd.to_datetime(result[column], unit="s", utc=True).dt.as_unit("s")
         elif column in _DURATIONS:

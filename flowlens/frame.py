@@ -85,10 +85,8 @@ def _categoricals(columns: list[list[list[pa.Array]]], records: int) -> list[pd.
     """Return one categorical a column, all over the same sorted categories."""
     flat = [[chunk for chunks in tables for chunk in chunks] for tables in columns]
     everything = [chunk for chunks in flat for chunk in chunks]
-    if not everything:
-        return [pd.Categorical([]) for _ in columns]
-    unified = pa.chunked_array(everything).unify_dictionaries()
-    words = unified.chunk(0).dictionary
+    unified = pa.chunked_array(everything, arrow_type(field_for("srcaddr"))).unify_dictionaries()
+    words = unified.chunk(0).dictionary if everything else pa.array([], pa.string())
     order = pc.sort_indices(words)
     dtype = pd.CategoricalDtype(pd.Index(words.take(order).to_pandas()))
     rank = np.empty(len(words), _code_dtype(len(words)))
@@ -115,9 +113,9 @@ def _codes(chunks: list[pa.DictionaryArray], rank: np.ndarray, records: int) -> 
         if indices.null_count == len(indices):
             codes[begin:end] = -1
         elif indices.null_count:
-            np.take(rank, pc.fill_null(indices, 0).to_numpy(), out=codes[begin:end])
+            np.take(rank, pc.fill_null(indices, 0).to_numpy(), out=codes[begin:end], mode="clip")
             codes[begin:end][indices.is_null().to_numpy(zero_copy_only=False)] = -1
         else:
-            np.take(rank, indices.to_numpy(), out=codes[begin:end])
+            np.take(rank, indices.to_numpy(), out=codes[begin:end], mode="clip")
         begin = end
     return codes

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from flowlens.load import read
-from flowlens.simulate import company, simulate
+from flowlens.simulate import simulate
+from flowlens.simulate.company import company
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data" / "vpc"
 LOGS = SAMPLE / "AWSLogs"

@@ -62,7 +62,7 @@ def header_layout(line: bytes) -> Layout | None:
     if not line[:1].islower():
         return None
     try:
-        names = line.decode("ascii").split()
+        names = line.partition(b"#")[0].decode("ascii").split()
     except UnicodeDecodeError:
         return None
     if not all(_NAME.fullmatch(name) for name in names):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from flowlens.errors import BadLine
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.values import arrow_type, complaint, largest, wrong_words
@@ -22,6 +20,8 @@ PARQUET_MAGIC = b"PAR1"
 
 def read_parquet(data: bytes, reading: Reading) -> Parsed:
     """Read one Parquet file; a record that cannot be right is reported with its row number as its line."""
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         names = {name.replace("-", "_"): name for name in file.schema_arrow.names}

@@ -34,7 +34,7 @@ _HEXADECIMAL = {b"x": b"0x", b"X": b"0X"}
 _BLOCK = 1 << 22  # bytes that one core parses at a time when one file is parsed on all
 
 # A cheap first sieve for header lines in the middle of a file; `header_layout` decides.
-_MAYBE_HEADER = re.compile(rb"^[a-z][a-z0-9_-]*(?:[ \t]+[a-z][a-z0-9_-]*)*[ \t]*$", re.MULTILINE)
+_MAYBE_HEADER = re.compile(rb"^[a-z][a-z0-9_-]*(?:[ \t]+[a-z][a-z0-9_-]*)*[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
 
 
 class _UncleanError(Exception):

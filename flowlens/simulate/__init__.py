@@ -7,29 +7,31 @@ packet through the filters and writes the records that AWS would write.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from flowlens.simulate.company import company
-from flowlens.simulate.result import Simulation
-from flowlens.simulate.world import (
-    ALL,
-    ICMP,
-    ICMPV6,
-    TCP,
-    UDP,
-    AclEntry,
-    Conversation,
-    Host,
-    Interface,
-    NetworkAcl,
-    Repeat,
-    Rule,
-    SecurityGroup,
-    SkippedWindow,
-    Step,
-    Subnet,
-    Visits,
-    World,
-)
+if TYPE_CHECKING:
+    from flowlens.simulate.result import Simulation
+    from flowlens.simulate.world import (
+        ALL,
+        ICMP,
+        ICMPV6,
+        TCP,
+        UDP,
+        AclEntry,
+        Conversation,
+        Host,
+        Interface,
+        NetworkAcl,
+        Repeat,
+        Rule,
+        SecurityGroup,
+        SkippedWindow,
+        Step,
+        Subnet,
+        Visits,
+        World,
+    )
 
 __all__ = [
     "ALL",
@@ -51,9 +53,17 @@ __all__ = [
     "Subnet",
     "Visits",
     "World",
-    "company",
     "simulate",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what a world is made of when it is asked for: ``import flowlens`` should not wait for it."""
+    if name == "Simulation":
+        return import_module("flowlens.simulate.result").Simulation
+    if name in __all__:
+        return getattr(import_module("flowlens.simulate.world"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def simulate(
@@ -70,7 +80,7 @@ def simulate(
     Parameters
     ----------
     world : World, optional
-        The network, its filters and its traffic. By default `company()`, the small company's VPC of the shipped
+        The network, its filters and its traffic. By default `company.company()`, the small company's VPC of the shipped
         sample, whose story takes 24 hours from midnight.
     seed : int
         Two runs with the same arguments give the same records.
@@ -109,6 +119,7 @@ def simulate(
     ['background_scan']
     """
     # The machinery stays out of ``import flowlens``.
+    from flowlens.simulate.company import company
     from flowlens.simulate.playing import play_world
 
     world = company() if world is None else world
