@@ -17,6 +17,8 @@ import polars as pl
 import pyarrow as pa
 from polars import col
 
+from benchmarks.reading_by_hand import quiet_duckdb
+
 __all__ = ["ANALYSES", "COLUMNS", "CONTENDERS", "Contender"]
 
 _TIMES = ("start", "end")
@@ -199,14 +201,14 @@ _SQL = {
 
 
 def _duckdb_scan(df: pd.DataFrame, columns: list[str]) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
+    connection = quiet_duckdb()
     connection.register("flows", df[columns])
     return connection
 
 
 def _duckdb_table(df: pd.DataFrame) -> duckdb.DuckDBPyConnection:
     """Copy the frame into a table; categories become ENUMs."""
-    connection = duckdb.connect()
+    connection = quiet_duckdb()
     connection.register("frame", df)
     connection.execute("CREATE TABLE flows AS SELECT * FROM frame")
     return connection

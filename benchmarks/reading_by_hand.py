@@ -20,7 +20,7 @@ import pyarrow.csv as pa_csv
 from pandas.api.types import union_categoricals
 from polars import col
 
-__all__ = ["READERS", "as_arrow"]
+__all__ = ["READERS", "as_arrow", "quiet_duckdb"]
 
 _LAYOUT = (
     "version", "account_id", "interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",
@@ -51,13 +51,20 @@ def _read_polars(files: list[Path], word: pl.DataType) -> pl.DataFrame:
 
 def read_duckdb(files: list[Path]) -> pa.Table:
     """DuckDB to Arrow, words as strings: faster than a table of its own."""
-    return _read_duckdb(duckdb.connect(), files).to_arrow_table()
+    return _read_duckdb(quiet_duckdb(), files).to_arrow_table()
 
 
 def read_duckdb_table(files: list[Path]) -> duckdb.DuckDBPyConnection:
     """DuckDB to an in-memory table of its own, words as strings."""
-    connection = duckdb.connect()
+    connection = quiet_duckdb()
     _read_duckdb(connection, files).create("flows")
+    return connection
+
+
+def quiet_duckdb() -> duckdb.DuckDBPyConnection:
+    """Return a new database that draws no progress bar into the results."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

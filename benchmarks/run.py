@@ -88,9 +88,8 @@ def main() -> None:
     if arguments.small:
         say("\nSo few records show that everything runs. The bounds are meant for 5,000,000: below, fixed costs count.")
     else:
-        say(
-            f"\nOver the bound: {'; '.join(f'{row.what} {row.ratio:.2f} ({row.against})' for row in over) or 'nothing'}."
-        )
+        names = "; ".join(f"{row.what} {row.ratio:.2f} ({row.against})" for row in over)
+        say(f"\nOver the bound: {names or 'nothing'}.")
 
 
 def _arguments() -> argparse.Namespace:
@@ -301,13 +300,13 @@ def _check_answers(df: pd.DataFrame, own_tables: Mapping[str, Any]) -> None:
 
 
 def _plain(answer: pd.DataFrame) -> pd.DataFrame:
-    """Return numbers as they are, times as seconds and words as objects, so that only values are compared."""
+    """Return numbers as they are, times as seconds and words as text, so that only values are compared."""
     columns = {}
     for name, series in answer.reset_index(drop=True).items():
         if isinstance(series.dtype, pd.DatetimeTZDtype):
             columns[name] = series.dt.as_unit("s").dt.tz_convert("UTC")
         elif isinstance(series.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(series.dtype):
-            columns[name] = series.astype(object)
+            columns[name] = series.astype("str")
         else:
             columns[name] = series.astype("float64" if pd.api.types.is_float_dtype(series.dtype) else "int64")
     return pd.DataFrame(columns)

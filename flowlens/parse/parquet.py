@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from flowlens.errors import BadLine
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.values import arrow_type, complaint, largest, wrong_words

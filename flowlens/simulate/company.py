@@ -38,7 +38,7 @@ def company() -> World:
 
     Examples
     --------
-    >>> from flowlens.simulate import company
+    >>> from flowlens.simulate.company import company
     >>> [subnet.name for subnet in company().subnets]
     ['public-a', 'public-b', 'app-a', 'app-b', 'data-a', 'partner-a']
     """
