@@ -171,7 +171,8 @@ def _words_of_codes(answer: pl.DataFrame, df: pd.DataFrame) -> pd.DataFrame:
 
 # DuckDB
 
-_SQL_COUNTERS = "count(*) AS flows, sum(packets) AS packets, sum(bytes) AS bytes"
+# Sums of DuckDB are 128 bits wide, which pandas would make Python objects of.
+_SQL_COUNTERS = "count(*) AS flows, sum(packets)::BIGINT AS packets, sum(bytes)::BIGINT AS bytes"
 _SQL_PAIRS = f"""
     SELECT srcaddr, dstaddr, {_SQL_COUNTERS} FROM flows WHERE srcaddr IS NOT NULL
     GROUP BY ALL ORDER BY bytes DESC, srcaddr, dstaddr"""

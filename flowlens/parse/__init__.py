@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pyarrow as pa
+
 from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
@@ -28,14 +30,17 @@ def parse(data: bytes, reading: Reading) -> Parsed:
         If the file is no flow log, or its layout cannot be known.
     """
     plain, damage = decompress(data)
-    if plain.startswith(PARQUET_MAGIC):
+    beginning = plain[:_LOOKED_AT].to_pybytes()
+    if beginning.startswith(PARQUET_MAGIC):
         return read_parquet(plain, reading)
-    _refuse_what_is_no_text(plain)
-    if damage is None:
-        return read_text(plain, reading)
+    _refuse_what_is_no_text(beginning)
+    return read_text(plain, reading) if damage is None else _read_damaged(plain.to_pybytes(), damage, reading)
+
+
+def _read_damaged(plain: bytes, damage: str, reading: Reading) -> Parsed:
     # The last line may be cut anywhere, even inside a number: only whole lines are believed.
     whole = plain.rfind(b"\n") + 1
-    parsed = read_text(plain[:whole], reading)
+    parsed = read_text(pa.py_buffer(plain[:whole]), reading)
     cut = plain[whole:].decode("utf-8", "replace")
     parsed.bad_lines.append(BadLine(reading.file, plain.count(b"\n") + 1, cut, damage))
     return parsed
@@ -46,14 +51,14 @@ def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
     texts = []
     for data in files:
         plain, damage = decompress(data)
-        if damage or plain.startswith(PARQUET_MAGIC) or b"\0" in plain[:_LOOKED_AT]:
+        beginning = plain[:_LOOKED_AT].to_pybytes()
+        if damage or beginning.startswith(PARQUET_MAGIC) or b"\0" in beginning:
             return None
         texts.append(plain)
     return read_together(texts, reading)
 
 
-def _refuse_what_is_no_text(plain: bytes) -> None:
-    beginning = plain[:_LOOKED_AT]
+def _refuse_what_is_no_text(beginning: bytes) -> None:
     text = beginning[:80].decode("utf-8", "replace")
     if b"\0" in beginning:
         raise RefusedError(1, text, "this is no flow log: the file is neither text, gzip of text, nor Parquet")

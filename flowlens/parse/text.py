@@ -26,12 +26,13 @@ _PIECES = 8
 _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
 _TRIED_FOR_DEFAULT = 20  # lines
 
-# Comments, and white space other than one space and the end of a line.
-_ODD_BYTES = (b"#", b"\t", b"\v", b"\f")
+_HEAD = 1 << 16  # bytes in which the first record begins, unless somebody put a long comment before it
+_SCANNED = 1 << 18  # bytes that are looked at in one go: they stay in the processor's cache
+_BLOCK = 1 << 24  # bytes that Arrow parses at a time
+_SHARED_BLOCK = 1 << 22  # the same where all cores parse one file
 
-# Arrow's number parser takes hexadecimal for numbers; a flow log has none. Looking for the letter first costs nothing.
-_HEXADECIMAL = {b"x": b"0x", b"X": b"0X"}
-_BLOCK = 1 << 22  # bytes that one core parses at a time when one file is parsed on all
+# Arrow's number parser takes hexadecimal for numbers; a flow log has none.
+_HEXADECIMAL = re.compile(rb"0[xX]")
 
 # A cheap first sieve for header lines in the middle of a file; `header_layout` decides.
 _MAYBE_HEADER = re.compile(rb"^[a-z][a-z0-9_-]*(?:[ \t]+[a-z][a-z0-9_-]*)*[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
@@ -41,7 +42,7 @@ class _UncleanError(Exception):
     """Something in a piece of text needs a closer look."""
 
 
-def read_text(data: bytes, reading: Reading) -> Parsed:
+def read_text(text: pa.Buffer, reading: Reading) -> Parsed:
     """Read the lines of one file.
 
     Raises
@@ -49,41 +50,52 @@ def read_text(data: bytes, reading: Reading) -> Parsed:
     RefusedError
         If the layout of the lines is not known: no header, none given, and not the default format.
     """
-    data = _unix_lines(data)
-    opening = _opening(data, reading)
-    if opening is None:
-        return Parsed()
-    layout, begin, line = opening
-    parsed = Parsed()
     try:
-        parsed.tables.append(_clean_table(data[begin:], layout, reading))
+        layout, body = _body(text, reading)
+        return Parsed([_clean_table(body, layout, reading)])
     except _UncleanError:
-        for segment_layout, start, stop, number in _segments(data, layout, begin, line):
-            _corner(data[start:stop], segment_layout, number, reading, parsed)
-        # Where no line is good, the header still says which columns there would be.
-        parsed.tables.append(_table(b"", layout, reading.wanted(layout), reading.threads))
-    return parsed
+        return _read_with_care(text.to_pybytes(), reading)
 
 
-def read_together(texts: Sequence[bytes], reading: Reading) -> Parsed | None:
+def read_together(texts: Sequence[pa.Buffer], reading: Reading) -> Parsed | None:
     """Read small files of one layout as one text, which costs a tenth; None where they are not all clean and alike."""
     layouts, bodies = set(), []
-    for text in texts:
-        data = _unix_lines(text)
-        try:
-            opening = _opening(data, reading)
-        except RefusedError:
-            return None
-        if opening is not None:
-            layout, begin, _ = opening
-            layouts.add(layout)
-            bodies.append(data[begin:] if data.endswith(b"\n") else data[begin:] + b"\n")
-    if len(layouts) != 1:
-        return None
     try:
-        return Parsed([_clean_table(b"".join(bodies), layouts.pop(), reading)])
+        for text in texts:
+            layout, body = _body(text, reading)
+            layouts.add(layout)
+            bodies += [body, b"\n"]  # Arrow skips empty lines
+        if len(layouts) == 1:
+            return Parsed([_clean_table(pa.py_buffer(b"".join(bodies)), layouts.pop(), reading)])
     except _UncleanError:
-        return None
+        pass
+    return None
+
+
+def _body(text: pa.Buffer, reading: Reading) -> tuple[Layout, pa.Buffer]:
+    """Return the layout of a text and the part of it that holds records, without copying it."""
+    head = text[:_HEAD].to_pybytes()
+    skipped = len(_BOM) if head.startswith(_BOM) else 0
+    try:
+        opening = _opening(head[skipped:], reading)
+    except RefusedError as refused:
+        raise _UncleanError from refused
+    if opening is None:
+        raise _UncleanError
+    layout, begin, _ = opening
+    return layout, text[skipped + begin :]
+
+
+def _read_with_care(data: bytes, reading: Reading) -> Parsed:
+    data = _unix_lines(data)
+    opening = _opening(data, reading)
+    parsed = Parsed()
+    if opening is not None:
+        for layout, start, stop, line in _segments(data, *opening):
+            _corner(data[start:stop], layout, line, reading, parsed)
+        # Where no line is good, the header still says which columns there would be.
+        parsed.tables.append(_table(pa.py_buffer(b""), opening[0], reading.wanted(opening[0]), reading.threads))
+    return parsed
 
 
 def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
@@ -147,16 +159,12 @@ def _default_if_it_fits(data: bytes, begin: int, line: int) -> Layout:
     )
 
 
-def _clean_table(text: bytes, layout: Layout, reading: Reading) -> pa.Table:
+def _clean_table(text: pa.Buffer, layout: Layout, reading: Reading) -> pa.Table:
     """Read text whose every line is a record, in one go."""
-    if any(mark in text for mark in _ODD_BYTES) or any(
-        letter in text and mark in text for letter, mark in _HEXADECIMAL.items()
-    ):
+    wanted, witnesses = reading.wanted(layout), _witnesses(layout)
+    if _may_hold_hexadecimal(text) or (len(witnesses) == 1 and _MAYBE_HEADER.search(text)):
         raise _UncleanError
-    wanted, witness = reading.wanted(layout), _witness(layout)
-    if witness is None and _MAYBE_HEADER.search(text):
-        raise _UncleanError
-    read = wanted if witness is None or witness in wanted else [*wanted, witness]
+    read = [*wanted, *(column for column in witnesses if column not in wanted)]
     try:
         table = _table(text, layout, read, reading.threads)
     except pa.ArrowInvalid as error:
@@ -166,21 +174,32 @@ def _clean_table(text: bytes, layout: Layout, reading: Reading) -> pa.Table:
     return table.select(wanted)
 
 
-def _witness(layout: Layout) -> str | None:
-    """Return a column that can tell a record from a header in the middle of a file: text could be either."""
-    return next((column for column in layout if field_for(column).kind != "text"), None)
+def _witnesses(layout: Layout) -> list[str]:
+    """Return the columns that tell a record from other lines, to be looked at even where they are not asked for.
+
+    A comment shows in the first column. A header in the middle of a file shows in any column that is not text.
+    """
+    told_by_value = next((column for column in layout if field_for(column).kind != "text"), layout[0])
+    return list(dict.fromkeys((layout[0], told_by_value)))
 
 
-def _table(text: bytes, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
+def _may_hold_hexadecimal(text: pa.Buffer) -> bool:
+    view = memoryview(text)
+    pieces = (bytes(view[begin : begin + _SCANNED]) for begin in range(0, len(view), _SCANNED))
+    # Looking for a letter that few logs have costs nothing; only where it is found, look closer.
+    return any(b"x" in piece or b"X" in piece for piece in pieces) and _HEXADECIMAL.search(text) is not None
+
+
+def _table(text: pa.Buffer, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
     types = {column: arrow_type(field_for(column)) for column in columns}
-    if not text:
+    if not text.size:
         return pa.table({column: pa.array([], kind) for column, kind in types.items()})
     return pa_csv.read_csv(
         pa.BufferReader(text),
         read_options=pa_csv.ReadOptions(
             column_names=list(layout),
             use_threads=threads,
-            block_size=_BLOCK if threads else len(text) + 1,
+            block_size=_SHARED_BLOCK if threads else min(text.size + 1, _BLOCK),
         ),
         parse_options=pa_csv.ParseOptions(delimiter=" ", quote_char=False, double_quote=False),
         convert_options=pa_csv.ConvertOptions(
@@ -215,7 +234,7 @@ def _corner(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Pa
         end = _end_of_line(text, min(begin + step, len(text) - 1))
         piece = text[begin:end]
         try:
-            parsed.tables.append(_clean_table(piece, layout, reading))
+            parsed.tables.append(_clean_table(pa.py_buffer(piece), layout, reading))
         except _UncleanError:
             if len(piece) < len(text):
                 _corner(piece, layout, line, reading, parsed)
@@ -241,7 +260,8 @@ def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, pars
         else:
             parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), problem))
     if good:
-        parsed.tables.append(_table("\n".join(good).encode(), layout, reading.wanted(layout), reading.threads))
+        records = pa.py_buffer("\n".join(good).encode())
+        parsed.tables.append(_table(records, layout, reading.wanted(layout), reading.threads))
 
 
 def _tokens(line: bytes) -> list[str]:

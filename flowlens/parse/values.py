@@ -29,6 +29,7 @@ _LARGEST = {"uint8": 2**8 - 1, "uint16": 2**16 - 1, "int64": 2**63 - 1, "time": 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"
 _IPV4_PATTERN = re.compile(_IPV4 + r"(?!\n)")
+_NO_TEXT = r"^$|^#|[ \t\v\f]"  # nothing, a comment, or white space, which splits values
 _DIGITS = re.compile(r"[0-9]+|-0+")  # Arrow reads '-0' as 0, so it is one wherever it stands
 
 
@@ -70,7 +71,7 @@ def wrong_words(field: Field, words: pa.StringArray) -> pa.BooleanArray:
     if field.closed:
         return pc.invert(pc.is_in(words, pa.array(list(field.values))))
     if field.kind == "text":
-        return pc.equal(words, "")
+        return pc.match_substring_regex(words, _NO_TEXT)
     return pa.array([complaint(field, word) is not None for word in words.to_pylist()], pa.bool_())
 
 
