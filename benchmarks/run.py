@@ -76,9 +76,9 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     if arguments.small:
-        records, files, rounds = 200_000, 10, Rounds(2, 2, 2)
+        records, files, rounds = 200_000, 10, Rounds(1, 1, 1)
     else:
-        records, files, rounds = arguments.records, 100, Rounds(5, arguments.rounds, 7)
+        records, files, rounds = arguments.records, 100, Rounds(3, arguments.rounds, 7)
     folder = flow_log_files(records, files, arguments.data)
     say(f"# {records:,} records in {files} gz files, {pa.cpu_count()} cores, flowlens {fl.__version__}\n")
     over = []
@@ -96,7 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--records", type=int, default=5_000_000)
     parser.add_argument("--small", action="store_true", help="200,000 records in 10 files: does it all run?")
-    parser.add_argument("--rounds", type=int, default=7, help="of each analysis")
+    parser.add_argument("--rounds", type=int, default=5, help="of each analysis")
     parser.add_argument("--data", type=Path, help="folder to keep the records in; by default in $TMPDIR")
     return parser.parse_args()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -27,20 +29,28 @@ def frame_from_tables(tables: Sequence[pa.Table], columns: Sequence[str]) -> pd.
     fields = [field_for(column) for column in columns]
     chunks = {field.column: [_chunk(table, field) for table in tables] for field in fields}
     records = sum(table.num_rows for table in tables)
-    data: dict[str, object] = {}
-    addresses = [field.column for field in fields if field.kind == "address"]
-    data.update(zip(addresses, _categoricals([chunks[column] for column in addresses], records), strict=True))
-    for field in fields:
-        if field.kind == "text":
-            vocabulary = pa.DictionaryArray.from_arrays(
-                pa.array([], pa.int32()), pa.array(VOCABULARIES.get(field.column, ()), pa.string())
-            )
-            (data[field.column],) = _categoricals([[*chunks[field.column], [vocabulary]]], records)
-        elif field.kind == "time":
-            data[field.column] = _times(chunks[field.column], records)
-        elif field.kind != "address":
-            data[field.column] = _integers(chunks[field.column], records, _INTEGERS[field.kind])
+    addresses = [field for field in fields if field.kind == "address"]
+    # Copying leaves Python's global lock, so columns are copied on all cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        together = pool.submit(_categoricals, [chunks[field.column] for field in addresses], records)
+        apart = {
+            field.column: pool.submit(_column, field, chunks[field.column], records)
+            for field in fields
+            if field.kind != "address"
+        }
+        data: dict[str, object] = {column: result.result() for column, result in apart.items()}
+        data.update(zip([field.column for field in addresses], together.result(), strict=True))
     return pd.DataFrame({column: data[column] for column in columns}, index=pd.RangeIndex(records), copy=False)
+
+
+def _column(field: Field, tables: list[list[pa.Array]], records: int) -> object:
+    if field.kind == "time":
+        return _times(tables, records)
+    if field.kind != "text":
+        return _integers(tables, records, _INTEGERS[field.kind])
+    words = pa.array(VOCABULARIES.get(field.column, ()), pa.string())
+    vocabulary = pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), words)
+    return _categoricals([[*tables, [vocabulary]]], records)[0]
 
 
 def _chunk(table: pa.Table, field: Field) -> list[pa.Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import gzip
 import io
 import os
@@ -78,7 +78,7 @@ FORMS = {
     "lines of spaces": b"  \n" + text(TWO, end="\n   \n"),
     "comment lines": b"# made by hand\n" + text(TWO, end="\n# in between\n"),
     "comment lines as long as a record": text(TWO, end="\n# 2 3 4 5 6 7 8 9 10 11 12 13 14\n"),
-    "trailing comments": text(TWO, end=" # said by hand\n"),
+    "trailing comments": text([], DEFAULT) + text(TWO, header=False, end=" # said by hand\n"),
     "trailing space": text(TWO, end=" \n"),
     "trailing tab": text(TWO, end="\t\n"),
     "leading space": b" " + text(TWO, end="\n ").rstrip(b" "),
@@ -319,7 +319,7 @@ def test_text_and_parquet_read_together(tmp_path):
 def test_an_empty_file_among_others_adds_nothing(tmp_path):
     for empty in (b"", gz(b""), text([], DEFAULT)):
         files = [write(tmp_path / "a", empty), write(tmp_path / "b", text(V3)), write(tmp_path / "c", empty)]
-        assert rows(fl.read(files)) == V3 or rows(fl.read(files)[list(V3[0])]) == V3
+        assert rows(fl.read(files)[list(V3[0])]) == V3
 
 
 def test_many_files_keep_their_order(tmp_path):
@@ -337,11 +337,7 @@ def test_a_folder_is_read_with_all_below_it_but_for_hidden_files_and_bookkeeping
         write(tmp_path / ignored, b"\0 no flow log")
     assert rows(fl.read(tmp_path)) == TWO
     assert rows(fl.read(str(tmp_path))) == TWO
-    assert check_is_empty(tmp_path)
-
-
-def check_is_empty(source):
-    return fl.check(source).empty
+    assert fl.check(tmp_path).empty
 
 
 def test_a_hidden_folder_is_read_when_it_is_what_the_user_names(tmp_path):
@@ -466,9 +462,9 @@ def test_time_keeps_records_that_start_in_the_half_open_span(form, span, kept):
         "2026-03-10 14:00:03",
         "2026-03-10T14:00:03Z",
         "2026-03-10 16:00:03+02:00",
-        datetime.datetime(2026, 3, 10, 14, 0, 3),  # noqa: DTZ001
-        datetime.datetime(2026, 3, 10, 14, 0, 3, tzinfo=datetime.UTC),
-        datetime.datetime(2026, 3, 10, 9, 0, 3, tzinfo=datetime.timezone(datetime.timedelta(hours=-5))),
+        dt.datetime(2026, 3, 10, 14, 0, 3),  # noqa: DTZ001
+        dt.datetime(2026, 3, 10, 14, 0, 3, tzinfo=dt.UTC),
+        dt.datetime(2026, 3, 10, 9, 0, 3, tzinfo=dt.timezone(dt.timedelta(hours=-5))),
         np.datetime64("2026-03-10T14:00:03"),
         pd.Timestamp("2026-03-10 14:00:03"),
         pd.Timestamp("2026-03-10 14:00:02.5"),
@@ -555,7 +551,7 @@ def test_default_format_names_and_dtypes():
 
 @pytest.mark.parametrize("data", [text(TWO), parquet(TWO), text(TWO, end=" \n")], ids=["text", "Parquet", "by line"])
 def test_categories_are_sorted_text_without_the_dash(data):
-    df = read(data + b"" if data[:4] == b"PAR1" else data)
+    df = read(data)
     for name in ("account_id", "interface_id", "srcaddr", "dstaddr", "action", "log_status"):
         words = df[name].cat.categories
         assert all(type(word) is str for word in words), name

@@ -36,11 +36,8 @@ def test_the_transit_gateway_has_36_fields_in_default_order_and_neither_action_n
 @pytest.mark.parametrize("column", list(dict.fromkeys(ALL_VPC + ALL_TGW)))
 def test_every_field_has_the_dtype_of_the_frame_contract(column):
     field = BY_COLUMN[column]
-    if column in TIMES:
-        expected = "datetime64[s, UTC]"
-    else:
-        expected = DTYPES[NUMBERS[column]] if column in NUMBERS else "category"
-    assert field.dtype == expected
+    by_rule = DTYPES[NUMBERS[column]] if column in NUMBERS else "category"
+    assert field.dtype == ("datetime64[s, UTC]" if column in TIMES else by_rule)
     assert (field.kind == "address") == (column in ADDRESSES)
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
@@ -30,17 +28,16 @@ def parse(data: bytes, reading: Reading) -> Parsed:
         If the file is no flow log, or its layout cannot be known.
     """
     plain, damage = decompress(data)
-    beginning = plain[:_LOOKED_AT].to_pybytes()
-    if beginning.startswith(PARQUET_MAGIC):
+    if plain.startswith(PARQUET_MAGIC):
         return read_parquet(plain, reading)
-    _refuse_what_is_no_text(beginning)
-    return read_text(plain, reading) if damage is None else _read_damaged(plain.to_pybytes(), damage, reading)
+    _refuse_what_is_no_text(plain[:_LOOKED_AT])
+    return read_text(plain, reading) if damage is None else _read_damaged(plain, damage, reading)
 
 
 def _read_damaged(plain: bytes, damage: str, reading: Reading) -> Parsed:
     # The last line may be cut anywhere, even inside a number: only whole lines are believed.
     whole = plain.rfind(b"\n") + 1
-    parsed = read_text(pa.py_buffer(plain[:whole]), reading)
+    parsed = read_text(plain[:whole], reading)
     cut = plain[whole:].decode("utf-8", "replace")
     parsed.bad_lines.append(BadLine(reading.file, plain.count(b"\n") + 1, cut, damage))
     return parsed
@@ -51,8 +48,7 @@ def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
     texts = []
     for data in files:
         plain, damage = decompress(data)
-        beginning = plain[:_LOOKED_AT].to_pybytes()
-        if damage or beginning.startswith(PARQUET_MAGIC) or b"\0" in beginning:
+        if damage or plain.startswith(PARQUET_MAGIC) or b"\0" in plain[:_LOOKED_AT]:
             return None
         texts.append(plain)
     return read_together(texts, reading)

@@ -19,7 +19,7 @@ __all__ = ["PARQUET_MAGIC", "read_parquet"]
 PARQUET_MAGIC = b"PAR1"
 
 
-def read_parquet(data: pa.Buffer, reading: Reading) -> Parsed:
+def read_parquet(data: bytes, reading: Reading) -> Parsed:
     """Read one Parquet file; a record that cannot be right is reported with its row number as its line."""
     import pyarrow.parquet as pq
 

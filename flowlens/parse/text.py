@@ -27,7 +27,6 @@ _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
 _TRIED_FOR_DEFAULT = 20  # lines
 
 _HEAD = 1 << 16  # bytes in which the first record begins, unless somebody put a long comment before it
-_SCANNED = 1 << 18  # bytes that are looked at in one go: they stay in the processor's cache
 _BLOCK = 1 << 24  # bytes that Arrow parses at a time
 _SHARED_BLOCK = 1 << 22  # the same where all cores parse one file
 
@@ -42,7 +41,7 @@ class _UncleanError(Exception):
     """Something in a piece of text needs a closer look."""
 
 
-def read_text(text: pa.Buffer, reading: Reading) -> Parsed:
+def read_text(text: bytes, reading: Reading) -> Parsed:
     """Read the lines of one file.
 
     Raises
@@ -54,10 +53,10 @@ def read_text(text: pa.Buffer, reading: Reading) -> Parsed:
         layout, body = _body(text, reading)
         return Parsed([_clean_table(body, layout, reading)])
     except _UncleanError:
-        return _read_with_care(text.to_pybytes(), reading)
+        return _read_with_care(text, reading)
 
 
-def read_together(texts: Sequence[pa.Buffer], reading: Reading) -> Parsed | None:
+def read_together(texts: Sequence[bytes], reading: Reading) -> Parsed | None:
     """Read small files of one layout as one text, which costs a tenth; None where they are not all clean and alike."""
     layouts, bodies = set(), []
     try:
@@ -66,15 +65,15 @@ def read_together(texts: Sequence[pa.Buffer], reading: Reading) -> Parsed | None
             layouts.add(layout)
             bodies += [body, b"\n"]  # Arrow skips empty lines
         if len(layouts) == 1:
-            return Parsed([_clean_table(pa.py_buffer(b"".join(bodies)), layouts.pop(), reading)])
+            return Parsed([_clean_table(memoryview(b"".join(bodies)), layouts.pop(), reading)])
     except _UncleanError:
         pass
     return None
 
 
-def _body(text: pa.Buffer, reading: Reading) -> tuple[Layout, pa.Buffer]:
+def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
     """Return the layout of a text and the part of it that holds records, without copying it."""
-    head = text[:_HEAD].to_pybytes()
+    head = text[:_HEAD]
     skipped = len(_BOM) if head.startswith(_BOM) else 0
     try:
         opening = _opening(head[skipped:], reading)
@@ -83,7 +82,7 @@ def _body(text: pa.Buffer, reading: Reading) -> tuple[Layout, pa.Buffer]:
     if opening is None:
         raise _UncleanError
     layout, begin, _ = opening
-    return layout, text[skipped + begin :]
+    return layout, memoryview(text)[skipped + begin :]
 
 
 def _read_with_care(data: bytes, reading: Reading) -> Parsed:
@@ -94,7 +93,7 @@ def _read_with_care(data: bytes, reading: Reading) -> Parsed:
         for layout, start, stop, line in _segments(data, *opening):
             _corner(data[start:stop], layout, line, reading, parsed)
         # Where no line is good, the header still says which columns there would be.
-        parsed.tables.append(_table(pa.py_buffer(b""), opening[0], reading.wanted(opening[0]), reading.threads))
+        parsed.tables.append(_table(memoryview(b""), opening[0], reading.wanted(opening[0]), reading.threads))
     return parsed
 
 
@@ -159,12 +158,16 @@ def _default_if_it_fits(data: bytes, begin: int, line: int) -> Layout:
     )
 
 
-def _clean_table(text: pa.Buffer, layout: Layout, reading: Reading) -> pa.Table:
+def _clean_table(text: memoryview, layout: Layout, reading: Reading) -> pa.Table:
     """Read text whose every line is a record, in one go."""
-    wanted, witnesses = reading.wanted(layout), _witnesses(layout)
-    if _may_hold_hexadecimal(text) or (len(witnesses) == 1 and _MAYBE_HEADER.search(text)):
+    told_by_value = next((column for column in layout if field_for(column).kind != "text"), None)
+    if _may_hold_hexadecimal(text) or (told_by_value is None and _MAYBE_HEADER.search(text)):
         raise _UncleanError
-    read = [*wanted, *(column for column in witnesses if column not in wanted)]
+    wanted = reading.wanted(layout)
+    # Looked at even where they are not asked for: a comment shows in the first column, a header in the middle of a file
+    # in any column that is not text.
+    witnesses = {layout[0], told_by_value or layout[0]}
+    read = [*wanted, *(column for column in layout if column in witnesses and column not in wanted)]
     try:
         table = _table(text, layout, read, reading.threads)
     except pa.ArrowInvalid as error:
@@ -174,36 +177,27 @@ def _clean_table(text: pa.Buffer, layout: Layout, reading: Reading) -> pa.Table:
     return table.select(wanted)
 
 
-def _witnesses(layout: Layout) -> list[str]:
-    """Return the columns that tell a record from other lines, to be looked at even where they are not asked for.
-
-    A comment shows in the first column. A header in the middle of a file shows in any column that is not text.
-    """
-    told_by_value = next((column for column in layout if field_for(column).kind != "text"), layout[0])
-    return list(dict.fromkeys((layout[0], told_by_value)))
+def _may_hold_hexadecimal(text: memoryview) -> bool:
+    # Looking for a letter that few logs have costs nothing; only where it is there, look closer.
+    whole = text.obj
+    return (b"x" in whole or b"X" in whole) and _HEXADECIMAL.search(text) is not None
 
 
-def _may_hold_hexadecimal(text: pa.Buffer) -> bool:
-    view = memoryview(text)
-    pieces = (bytes(view[begin : begin + _SCANNED]) for begin in range(0, len(view), _SCANNED))
-    # Looking for a letter that few logs have costs nothing; only where it is found, look closer.
-    return any(b"x" in piece or b"X" in piece for piece in pieces) and _HEXADECIMAL.search(text) is not None
-
-
-def _table(text: pa.Buffer, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
+def _table(text: memoryview, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
     types = {column: arrow_type(field_for(column)) for column in columns}
-    if not text.size:
+    if not text:
         return pa.table({column: pa.array([], kind) for column, kind in types.items()})
     return pa_csv.read_csv(
         pa.BufferReader(text),
         read_options=pa_csv.ReadOptions(
             column_names=list(layout),
             use_threads=threads,
-            block_size=_SHARED_BLOCK if threads else min(text.size + 1, _BLOCK),
+            block_size=_SHARED_BLOCK if threads else min(len(text) + 1, _BLOCK),
         ),
         parse_options=pa_csv.ParseOptions(delimiter=" ", quote_char=False, double_quote=False),
+        # Arrow would check every value; `column_is_clean` checks the distinct ones.
         convert_options=pa_csv.ConvertOptions(
-            column_types=types, include_columns=columns, null_values=["-"], strings_can_be_null=True
+            check_utf8=False, column_types=types, include_columns=columns, null_values=["-"], strings_can_be_null=True
         ),
     )
 
@@ -234,7 +228,7 @@ def _corner(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Pa
         end = _end_of_line(text, min(begin + step, len(text) - 1))
         piece = text[begin:end]
         try:
-            parsed.tables.append(_clean_table(pa.py_buffer(piece), layout, reading))
+            parsed.tables.append(_clean_table(memoryview(piece), layout, reading))
         except _UncleanError:
             if len(piece) < len(text):
                 _corner(piece, layout, line, reading, parsed)
@@ -260,7 +254,7 @@ def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, pars
         else:
             parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), problem))
     if good:
-        records = pa.py_buffer("\n".join(good).encode())
+        records = memoryview("\n".join(good).encode())
         parsed.tables.append(_table(records, layout, reading.wanted(layout), reading.threads))
 
 

@@ -49,11 +49,19 @@ def column_is_clean(field: Field, column: pa.ChunkedArray) -> bool:
     Only the dictionary of a text column is looked at, so the cost is that of the distinct values.
     """
     if pa.types.is_dictionary(column.type):
-        return not any(pc.any(wrong_words(field, chunk.dictionary)).as_py() for chunk in column.chunks)
+        return all(_words_are_clean(field, chunk.dictionary) for chunk in column.chunks)
     if field.kind in {"int64", "time"}:
         extremes = pc.min_max(column).as_py()
         return extremes["min"] is None or (extremes["min"] >= 0 and extremes["max"] <= largest(field))
     return True
+
+
+def _words_are_clean(field: Field, words: pa.StringArray) -> bool:
+    try:
+        words.validate(full=True)
+    except pa.ArrowInvalid:  # not UTF-8
+        return False
+    return not pc.any(wrong_words(field, words)).as_py()
 
 
 def wrong_words(field: Field, words: pa.StringArray) -> pa.BooleanArray:
