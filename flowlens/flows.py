@@ -250,11 +250,7 @@ class Reductions(ABC, Generic[Result]):
         """
         from flowlens.reduce import conversations
 
-        seconds = (
-            None
-            if timeout is None
-            else int(pd.Timedelta(timeout, unit=None if isinstance(timeout, str) else "s").total_seconds())
-        )
+        seconds = None if timeout is None else _whole_seconds(timeout)
         interval = self._interval()
         return self._reduce(lambda flows: conversations.conversations(flows, timeout=seconds, interval=interval))
 
@@ -312,6 +308,12 @@ class Reductions(ABC, Generic[Result]):
 
         interval = self._interval()
         return self._reduce(lambda flows: coverage.gaps(flows, interval=interval))
+
+
+def _whole_seconds(span: float | str) -> int:
+    if isinstance(span, int | float):
+        return int(span)
+    return int(pd.Timedelta(span).total_seconds())
 
 
 def _seconds(freq: str) -> int:

@@ -30,7 +30,7 @@ def parse(data: bytes, reading: Reading) -> Parsed:
     plain, damage = decompress(data)
     if plain.startswith(PARQUET_MAGIC):
         return read_parquet(plain, reading)
-    _refuse_what_is_no_text(plain[:_LOOKED_AT])
+    _refuse_what_is_no_log(plain[:_LOOKED_AT], reading)
     return read_text(plain, reading) if damage is None else _read_damaged(plain, damage, reading)
 
 
@@ -54,9 +54,9 @@ def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
     return read_together(texts, reading)
 
 
-def _refuse_what_is_no_text(beginning: bytes) -> None:
+def _refuse_what_is_no_log(beginning: bytes, reading: Reading) -> None:
     text = beginning[:80].decode("utf-8", "replace")
     if b"\0" in beginning:
         raise RefusedError(1, text, "this is no flow log: the file is neither text, gzip of text, nor Parquet")
-    if beginning.lstrip()[:1] in {b"{", b"["}:
+    if reading.layout is None and beginning.lstrip()[:1] in {b"{", b"["}:
         raise RefusedError(1, text, "this is JSON; flowlens reads flow logs as text and as Parquet")

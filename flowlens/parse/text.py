@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -58,7 +59,8 @@ def read_text(text: bytes, reading: Reading) -> Parsed:
 
 def read_together(texts: Sequence[bytes], reading: Reading) -> Parsed | None:
     """Read small files of one layout as one text, which costs a tenth; None where they are not all clean and alike."""
-    layouts, bodies = set(), []
+    layouts: set[Layout] = set()
+    bodies: list[memoryview | bytes] = []
     try:
         for text in texts:
             layout, body = _body(text, reading)
@@ -179,7 +181,7 @@ def _clean_table(text: memoryview, layout: Layout, reading: Reading) -> pa.Table
 
 def _may_hold_hexadecimal(text: memoryview) -> bool:
     # Looking for a letter that few logs have costs nothing; only where it is there, look closer.
-    whole = text.obj
+    whole = cast("bytes", text.obj)
     return (b"x" in whole or b"X" in whole) and _HEXADECIMAL.search(text) is not None
 
 

@@ -1,0 +1,251 @@
+"""The house keeps its order: who may import whom, what `import flowlens` loads, what is public and how it reads."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowlens as fl
+from flowlens.accessor import FlowAccessor
+from flowlens.flows import SqlText
+from flowlens.plot import FlowPlot
+
+PACKAGE = Path(fl.__file__).parent
+
+#: From the top of the house to the bottom: a room imports only rooms above it.
+ROOMS = [
+    "errors", "schema", "timespan", "service", "cidr", "columns", "selection", "abilities", "engine", "source", "parse",
+    "frame", "load", "sample", "reduce", "flows", "plot", "accessor", "simulate",
+]  # fmt: skip
+#: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
+LATE = {("accessor", "plot"), ("plot", "accessor"), ("flows", "plot"), ("flows", "accessor")}
+#: Libraries that one room alone may import, at whatever place.
+OWNERS = {"duckdb": "engine", "matplotlib": "plot", "boto3": "source", "ipywidgets": "explore"}
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Return every module that a file imports, and whether that happens late: in a function or for type checkers."""
+    found: list[tuple[str, bool]] = []
+
+    def visit(node: ast.AST, late: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, late) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append((node.module, late))
+            found.extend((f"{node.module}.{alias.name}", late) for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            for_types = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+            visit(child, late or for_types or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), late=False)
+    return found
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert {room_of(path) for path in FILES} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_rooms_above_it(path):
+    room = room_of(path)
+    for module, late in imports(path):
+        parts = module.split(".")
+        if parts[0] != "flowlens" or len(parts) == 1 or parts[1] == room or parts[1] not in ROOMS:
+            continue
+        above = ROOMS.index(parts[1]) < ROOMS.index(room)
+        assert above or (late and (room, parts[1]) in LATE), f"{room} imports {module}, which lies below it"
+
+
+@pytest.mark.parametrize(("library", "owner"), OWNERS.items())
+def test_only_one_room_imports_a_heavy_library(library, owner):
+    for path in FILES:
+        if any(module.split(".")[0] == library for module, _ in imports(path)):
+            assert room_of(path) == owner
+
+
+def test_reductions_know_no_pandas_no_engine_and_no_frame():
+    for path in (PACKAGE / "reduce").glob("*.py"):
+        roots = {module.split(".")[0] for module, _ in imports(path)}
+        assert not roots & {"pandas", "numpy", "pyarrow", "duckdb", "sqlglot"}, path
+
+
+def test_no_room_imports_a_name_that_is_private_to_another():
+    for path in FILES:
+        for module, _ in imports(path):
+            parts = module.split(".")
+            if parts[0] == "flowlens" and parts[1:2] != [room_of(path)]:
+                assert not any(part.startswith("_") for part in parts[1:]), f"{path}: {module}"
+
+
+def test_import_flowlens_loads_nothing_heavy():
+    code = (
+        "import sys, flowlens; "
+        "heavy = 'duckdb ibis sqlglot matplotlib ipywidgets IPython boto3 tqdm pyspark polars'; "
+        "print([name for name in heavy.split() if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_reading_and_selecting_loads_no_engine_and_no_plots():
+    code = (
+        "import sys, io, flowlens as fl; "
+        "df = fl.read(io.BytesIO(b'srcaddr dstaddr\\n10.0.0.1 10.0.0.2\\n')); df.flow.host('10.0.0.1'); dir(df); "
+        "print([name for name in ['duckdb', 'ibis', 'matplotlib', 'ipywidgets', 'boto3'] if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_import_sets_nothing_up_beyond_df_flow():
+    code = (
+        "import pandas as pd, warnings, logging\n"
+        "names, rows = set(dir(pd.DataFrame)), pd.get_option('display.max_rows')\n"
+        "filters, handlers = list(warnings.filters), list(logging.root.handlers)\n"
+        "import flowlens\n"
+        "assert set(dir(pd.DataFrame)) - names == {'flow'}\n"
+        "assert rows == pd.get_option('display.max_rows')\n"
+        "assert filters == list(warnings.filters)\n"
+        "assert handlers == logging.root.handlers\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_all_is_exactly_what_can_be_imported():
+    submodules = {module.name for module in pkgutil.iter_modules(fl.__path__)}
+    public = {name for name in vars(fl) if not name.startswith("_")} - submodules
+    # `simulate` is a room and the function of that name.
+    assert public | (set(fl.__all__) & submodules) == set(fl.__all__)
+    assert all(hasattr(fl, name) for name in fl.__all__)
+    assert fl.__all__ == sorted(fl.__all__)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_says_what_it_is_for_and_lists_what_it_offers(path):
+    name = ".".join(("flowlens", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    if name.endswith("__main__"):
+        return
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert all(hasattr(module, offered) for offered in getattr(module, "__all__", ()))
+
+
+FUNCTIONS = [pytest.param(getattr(fl, name), id=name) for name in fl.__all__ if inspect.isfunction(getattr(fl, name))]
+METHODS = [
+    pytest.param(member, id=f"{cls.__name__}.{name}")
+    for cls in (FlowAccessor, FlowPlot, SqlText, fl.Selection)
+    for name, member in inspect.getmembers(cls, inspect.isfunction)
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS + METHODS)
+def test_public_functions_and_methods_say_what_they_take_and_return(function):
+    doc = inspect.getdoc(function)
+    assert doc
+    assert "\nReturns\n-------\n" in doc
+    parameters = [name for name in inspect.signature(function).parameters if name != "self"]
+    section = doc.split("\nParameters\n----------\n")[-1].split("\nReturns\n")[0]
+    for name in parameters:
+        assert name in section, f"{function.__qualname__} does not explain {name}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS + METHODS + [pytest.param(fl.Selection, id="Selection")])
+def test_no_public_signature_swallows_unknown_arguments(function):
+    kinds = {parameter.kind for parameter in inspect.signature(function).parameters.values()}
+    assert inspect.Parameter.VAR_KEYWORD not in kinds
+    assert inspect.Parameter.VAR_POSITIONAL not in kinds
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_all_but_the_first_argument_of_a_function_are_keyword_only(function):
+    parameters = list(inspect.signature(function).parameters.values())
+    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters[1:])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS + METHODS)
+def test_public_signatures_are_annotated(function):
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not inspect.Signature.empty
+    assert all(
+        parameter.annotation is not inspect.Parameter.empty
+        for name, parameter in signature.parameters.items()
+        if name != "self"
+    )
+
+
+SIGNATURES = {
+    fl.read: "source, *, fields=None, time=None, columns=None, on_bad_lines='error', progress=None",
+    fl.check: "source, *, fields=None",
+    FlowAccessor.top_talkers: "self, n=10, *, by='bytes', key='srcaddr'",
+    FlowAccessor.timeline: "self, freq='5min', *, by='action'",
+    FlowAccessor.pairs: "self, n=None, *, by='bytes', keys=('srcaddr', 'dstaddr')",
+    FlowAccessor.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes'",
+    FlowAccessor.ports: "self, n=None, *, by='flows'",
+    FlowAccessor.fan_out: "self, *, key='srcaddr'",
+    FlowAccessor.conversations: "self, *, timeout=None",
+    FlowAccessor.coverage: "self",
+    FlowAccessor.gaps: "self",
+    FlowAccessor.accepted: "self",
+    FlowAccessor.rejected: "self",
+    FlowAccessor.between: "self, a, b",
+    FlowAccessor.host: "self, x",
+    FlowAccessor.select: "self, *, src=None, dst=None, host=None, src_port=None, dst_port=None, port=None, "
+    "protocol=None, action=None, interface=None, direction=None, time=None, status=None, group=None",
+}
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__qualname__)
+def test_signatures_are_those_of_the_contract(function):
+    signature = inspect.signature(function)
+    bare = signature.replace(
+        parameters=[p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()],
+        return_annotation=inspect.Signature.empty,
+    )
+    assert str(bare) == f"({SIGNATURES[function]})"
+
+
+@pytest.mark.parametrize(
+    ("error", "caught_as"),
+    [
+        (fl.ParseError, ValueError),
+        (fl.NotAFlowFrameError, AttributeError),
+        (fl.MissingFieldError, KeyError),
+        (fl.MissingExtraError, ImportError),
+        (fl.TopologyError, ValueError),
+    ],
+)
+def test_every_error_is_a_flowlens_error_and_the_builtin_a_user_would_catch(error, caught_as):
+    assert issubclass(error, fl.FlowlensError)
+    assert issubclass(error, caught_as)
+
+
+def test_a_missing_field_reads_as_a_sentence_and_not_as_a_quoted_key():
+    assert str(fl.MissingFieldError("add ${action}")) == "add ${action}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_and_functions_stay_small_enough_to_hold_in_mind(path):
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 400
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            doc = (ast.get_docstring(node) or "").count("\n")
+            assert node.end_lineno - node.lineno - doc <= 70, (
+                f"{node.name} is {node.end_lineno - node.lineno} lines long"
+            )
