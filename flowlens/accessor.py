@@ -233,7 +233,8 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         >>> len(df.flow.between("10.20.11.30", "10.20.20.0/24"))
         1621
         """
-        there, back = Selection(src=a, dst=b), Selection(src=b, dst=a)
+        there = Selection(src=a, dst=b)
+        back = Selection(src=there.dst, dst=there.src)
         return self._where(there.mask(self._df) | back.mask(self._df))
 
     def host(self, x: Words) -> pd.DataFrame:

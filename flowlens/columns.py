@@ -34,7 +34,8 @@ def typed(df: pd.DataFrame, column: str) -> pd.Series:
         raise missing_field(column, "this selection")
     series: pd.Series = df[column]
     if column not in BY_COLUMN:
-        return series
+        # Text as in a field that AWS has not published yet, where '-' is a missing value too.
+        return _words(series) if pd.api.types.infer_dtype(series, skipna=True) in {"string", "categorical"} else series
     kind = BY_COLUMN[column].kind
     if kind in {"text", "address"}:
         return _words(series)
@@ -44,7 +45,8 @@ def typed(df: pd.DataFrame, column: str) -> pd.Series:
 def _words(series: pd.Series) -> pd.Series:
     if not isinstance(series.dtype, pd.CategoricalDtype):
         series = _text(series).astype("category")
-    return series.cat.remove_categories(["-"]) if "-" in series.cat.categories else series
+    has_dash = "-" in series.cat.categories
+    return series.cat.remove_categories(["-"]) if has_dash else series
 
 
 def _text(series: pd.Series) -> pd.Series:

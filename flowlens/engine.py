@@ -9,7 +9,7 @@ DuckDB runs it: `benchmarks/` compares it with polars on these analyses, and fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -36,18 +36,18 @@ _NAME = "flows"
 #: Rows of one of DuckDB's row groups: cores share the work by batches, and one batch would be one core's.
 _BATCH = 122_880
 
-#: Results that are addresses though no field bears their name.
-_ADDRESS_RESULTS = ("initiator", "responder", "local", "remote")
+#: Stands for the words of all addresses: a code in a column that an analysis made is one of these.
+_ADDRESSES = ""
 
 _WORDS = ("text", "address")
 _NUMBERS = {"uint8": "uint8", "uint16": "uint16", "int64": "int64", "time": "int64"}
-_TIMES = ("start", "end", "first", "last")
+_TIMES = ("first", "last")
 _DURATIONS = ("duration", "gap_time")
 
 
 def flows_of_words(columns: Iterable[str], *, name: str = _NAME) -> ir.Table:
     """Return the table as a database holds it: words as strings, times as Unix seconds."""
-    kinds = {column: field_for(column).kind for column in columns}
+    kinds = {column: field_for(column).kind for column in columns if isinstance(column, str)}
     return ibis.table({column: _NUMBERS.get(kind, "string") for column, kind in kinds.items()}, name=name)
 
 
@@ -115,7 +115,7 @@ def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
         result = cursor.sql(_duckdb_sql(expression.op())).to_arrow_table()
     finally:
         cursor.close()
-    return _decoded(result.cast(expression.schema().to_pyarrow()), dictionaries)
+    return _decoded(result.cast(expression.schema().to_pyarrow()), dictionaries, made=set(expression.columns) - {*used})
 
 
 @lru_cache(maxsize=128)
@@ -145,7 +145,7 @@ def _dictionaries(words: Mapping[str, pd.Categorical]) -> dict[str, pd.Index]:
     addresses = {column: categorical for column, categorical in words.items() if _is_address(column)}
     if addresses:
         shared = _union([categorical.categories for categorical in addresses.values()])
-        dictionaries.update(dict.fromkeys((*addresses, *_ADDRESS_RESULTS), shared))
+        dictionaries.update(dict.fromkeys((*addresses, _ADDRESSES), shared))
     return dictionaries
 
 
@@ -187,16 +187,19 @@ def _numbers(series: pd.Series) -> pa.Array:
     return pa.array(seconds, mask=series.isna().to_numpy() if series.hasnans else None)
 
 
-def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index]) -> pd.DataFrame:
+def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index], made: Collection[str]) -> pd.DataFrame:
+    """Turn codes into words and Unix seconds into times; `made` are the columns that the frame did not have."""
     small = {pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype()}
     result: pd.DataFrame = table.to_pandas(types_mapper=small.get)
-    for column in result.columns:
-        if column in dictionaries:
+    for column in table.column_names:
+        # No number has this type: counters have 64 bits, ports and protocols are unsigned.
+        if table.schema.field(column).type == pa.int32():
+            words = dictionaries[_ADDRESSES if column in made else column]
             codes = result[column].fillna(-1).to_numpy(np.int64)
             # Of an array, unlike an index, this makes -1 a missing value.
-            result[column] = dictionaries[column].array.take(codes, allow_fill=True)
-        elif column in _TIMES:
+            result[column] = words.array.take(codes, allow_fill=True)
+        elif field_for(column).kind == "time" or (column in made and column in _TIMES):
             result[column] = pd.to_datetime(result[column], unit="s", utc=True).dt.as_unit("s")
-        elif column in _DURATIONS:
+        elif column in made and column in _DURATIONS:
             result[column] = pd.to_timedelta(result[column], unit="s").dt.as_unit("s")
     return result

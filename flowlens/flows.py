@@ -71,8 +71,8 @@ class Reductions(ABC, Generic[Result]):
         Parameters
         ----------
         freq : str
-            Width of the bins, as pandas writes it: ``"5min"``, ``"1h"``. Bins are aligned to midnight UTC, and a record
-            belongs to the bin of its `start`.
+            Width of the bins, as pandas writes it: ``"5min"``, ``"1h"``. Bins are counted from 1970-01-01 00:00 UTC, so
+            those that divide a day begin at midnight; a record belongs to the bin of its `start`.
         by : str, optional
             Column that splits each bin; None for no split.
 
@@ -115,7 +115,7 @@ class Reductions(ABC, Generic[Result]):
             How many rows; all where None.
         by : {"bytes", "packets", "flows"}
             What to rank by.
-        keys : sequence of str
+        keys : str or sequence of str
             The columns whose combinations are counted.
 
         Returns
@@ -140,7 +140,10 @@ class Reductions(ABC, Generic[Result]):
         """
         from flowlens.reduce import summary
 
-        return self._reduce(lambda flows: summary.pairs(flows, n=n, by=by, keys=tuple(keys)))
+        columns = (keys,) if isinstance(keys, str) else tuple(keys)
+        if not columns:
+            raise ValueError("keys is empty; name the columns whose combinations are to be counted")
+        return self._reduce(lambda flows: summary.pairs(flows, n=n, by=by, keys=columns))
 
     def ports(self, n: int | None = None, *, by: Measure = "flows") -> Result:
         """Rank service ports, both directions of the traffic counted for the port that offers the service.

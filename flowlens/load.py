@@ -204,7 +204,7 @@ def _with_progress(
 
 
 def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
-    start = table["start"]
+    start = table["start"].cast(pa.int64())
     start = pc.if_else(pc.greater_equal(start, MILLISECONDS_FROM), pc.divide(start, 1000), start)
     return table.filter(pc.and_(pc.greater_equal(start, span[0]), pc.less(start, span[1])))
 

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from flowlens.flows import Measure
+from flowlens.reduce.summary import need_measure
 from flowlens.service import protocol_name
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class FlowPlot:
         >>> df.flow.plot.timeline(freq="1h").get_title()
         'Flows per 1h, UTC'
         """
+        need_measure("plot.timeline", "values", values)
         table = self._flow.timeline(freq, by=by)
         ax = _axes(ax, 9, 2.6)
         width = pd.Timedelta(freq if freq[:1].isdigit() else f"1{freq}")

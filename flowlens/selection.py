@@ -64,8 +64,8 @@ class Selection:
             if value is None:
                 continue
             if clause.name == "time":
-                value = tuple(moment if moment is None else _text_of(moment) for moment in value)
                 time_span(value)
+                value = tuple(moment if moment is None else _text_of(moment) for moment in value)
             else:
                 value = _tuple(value)
                 _CHECKS.get(clause.name, _no_check)(value)
@@ -78,9 +78,15 @@ class Selection:
     def mask(self, df: pd.DataFrame) -> np.ndarray:
         """Tell for each record of a frame whether it is selected.
 
+        Parameters
+        ----------
+        df : pandas.DataFrame
+            Flow log records.
+
         Returns
         -------
         numpy.ndarray of bool
+            One value a row.
 
         Raises
         ------

@@ -54,11 +54,9 @@ def protocol_number(protocol: str | int) -> int:
     ValueError
         If the name is not known, or the number not between 0 and 255.
     """
-    if isinstance(protocol, str) and not protocol.isdigit():
-        number = PROTOCOLS.get(protocol.lower())
-    else:
-        number = int(protocol) if 0 <= int(protocol) <= 255 else None
-    if number is None:
+    text = str(protocol)
+    number = int(text) if text.isdecimal() and len(text) <= 3 else PROTOCOLS.get(text.lower(), 256)
+    if number > 255:
         raise ValueError(f"{protocol!r} is no protocol; give its IANA number or one of {', '.join(PROTOCOLS)}")
     return number
 

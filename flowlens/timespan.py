@@ -23,7 +23,7 @@ def time_span(span: TimeSpan) -> tuple[int, int]:
     ValueError
         If `span` is no pair of times, or ends before it starts.
     """
-    if isinstance(span, str) or len(span) != 2:
+    if not isinstance(span, tuple | list) or len(span) != 2:
         raise ValueError(f"time={span!r} is no pair (start, end), like ('2026-03-10 14:00', '2026-03-10 15:00')")
     start, end = (side if moment is None else _seconds(moment) for moment, side in zip(span, _EVER, strict=True))
     if end < start:

@@ -130,7 +130,8 @@ VERBS = {
     "fan_out": lambda flow: flow.fan_out(),
     "conversations": lambda flow: flow.conversations(timeout=180),
     "coverage": lambda flow: flow.coverage(),
-    "gaps": lambda flow: flow.gaps(),
+    # Records without an interface are all of one, whoever they belong to.
+    "gaps": lambda flow: flow.gaps().dropna(),
 }
 
 

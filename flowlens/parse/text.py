@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 import pyarrow as pa
@@ -109,7 +110,9 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     if header:
         repeated = repeated_field(header)
         if repeated:
-            raise RefusedError(line, first.decode("ascii"), f"the header names the field {repeated!r} more than once")
+            raise RefusedError(
+                line, first.decode("utf-8", "replace"), f"the header names the field {repeated!r} more than once"
+            )
         return header, _end_of_line(data, begin), line + 1
     return reading.layout or _default_if_it_fits(data, begin, line), begin, line
 
@@ -146,10 +149,11 @@ def _default_if_it_fits(data: bytes, begin: int, line: int) -> Layout:
     """
     first = _line_at(data, begin).decode("utf-8", "replace")
     for _ in range(_TRIED_FOR_DEFAULT):
-        tokens = _tokens(_line_at(data, begin))
-        # Version 2 is the default format: with other fields the version is higher.
-        if tokens and tokens[0] == "2" and _complaint(tokens, DEFAULT) is None and tokens[-1] != "-":
-            return DEFAULT
+        with suppress(UnicodeDecodeError):
+            tokens = _tokens(_line_at(data, begin))
+            # Version 2 is the default format: with other fields the version is higher.
+            if tokens and tokens[0] == "2" and _complaint(tokens, DEFAULT) is None and tokens[-1] != "-":
+                return DEFAULT
         begin = _end_of_line(data, begin)
     raise RefusedError(
         line,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import ibis
-
 from flowlens.columns import missing_field
 from flowlens.schema import VOCABULARIES
 
@@ -49,4 +47,6 @@ def says(flows: ir.Table, column: str, word: str) -> ir.BooleanValue:
 
 def total(flows: ir.Table, column: str) -> ir.IntegerScalar:
     """Return the sum of a counter as 64 bits, 0 where no record has it: those of Block Public Access have no bytes."""
-    return flows[column].sum().fill_null(0).cast("int64") if column in flows.columns else ibis.literal(0, "int64")
+    # DuckDB sums 64-bit integers in 128 bits, which makes sorting by them three times as slow. Ibis takes the sum for
+    # 64 bits already and would leave out a cast to that; the '!', for not null, makes it write one.
+    return flows[column].sum().fill_null(0).cast("!int64")

@@ -12,12 +12,12 @@ from flowlens.reduce.records import says, total, traffic
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["fan_out", "matrix", "pairs", "ports", "timeline", "top_talkers"]
+__all__ = ["fan_out", "matrix", "need_measure", "pairs", "ports", "timeline", "top_talkers"]
 
 _MEASURES = ("flows", "packets", "bytes")
 
 
-def _need_measure(verb: str, argument: str, by: str, allowed: Sequence[str] = _MEASURES) -> None:
+def need_measure(verb: str, argument: str, by: str, allowed: Sequence[str] = _MEASURES) -> None:
     if by not in allowed:
         raise ValueError(f"{verb}: {argument}={by!r} is none of {', '.join(allowed)}")
 
@@ -29,7 +29,9 @@ def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
 
 
 def _ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
-    """Order by a measure, largest first, ties by key, so that every engine returns the same rows."""
+    """Order by a measure, largest first, ties by key, so that every engine returns the same rows, and take `n`."""
+    if n is not None and (not isinstance(n, int) or n < 0):
+        raise ValueError(f"n={n!r} is no number of rows; give one from 0 on, or None for all")
     ordered = table.order_by([ibis.desc(by), *(table[key].asc() for key in keys)])
     return ordered if n is None else ordered.limit(n)
 
@@ -39,7 +41,7 @@ def _peer_of(key: str) -> str:
 
 
 def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Table:
-    _need_measure("top_talkers", "by", by)
+    need_measure("top_talkers", "by", by)
     records = traffic(flows, "top_talkers", key, _peer_of(key), "packets", "bytes")
     records = records.filter(records[key].notnull())
     measured = _measured(records, [key])
@@ -60,18 +62,18 @@ def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
 
 
 def pairs(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
-    _need_measure("pairs", "by", by)
+    need_measure("pairs", "by", by)
     return _ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
 
 
 def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
-    _need_measure("matrix", "values", values)
+    need_measure("matrix", "values", values)
     measured = _measured(traffic(flows, "matrix", rows, cols, "packets", "bytes"), [rows, cols])
     return measured.select(rows, cols, values).order_by([rows, cols])
 
 
 def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
-    _need_measure("ports", "by", by)
+    need_measure("ports", "by", by)
     records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
     records = records.mutate(port=_service_port(records))
     return _ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
@@ -90,10 +92,11 @@ def fan_out(flows: ir.Table, *, key: str) -> ir.Table:
     records = traffic(flows, "fan_out", key, _peer_of(key), "dstport", optional=["action"])
     records = records.filter(records[key].notnull())
     rejected = says(records, "action", "REJECT") if "action" in records.columns else ibis.literal(False)
+    records = records.mutate(refused=rejected.cast("int64"))
     counted = records.group_by(key).agg(
         peers=records[_peer_of(key)].nunique(),
         ports=records.dstport.nunique(),
         flows=records.count(),
-        rejected=rejected.cast("int64").sum(),
+        rejected=records.refused.sum(),
     )
     return counted.order_by([ibis.desc("peers"), ibis.desc("flows"), key])

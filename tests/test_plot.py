@@ -1,0 +1,229 @@
+"""Pictures: each draws the numbers of its table on the axes it is given, shows nothing by itself and leaks nothing."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.dates as mdates
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from formats import START, frame, nodata, read, record, text
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+
+RECORDS = [
+    record(bytes=5000, packets=10),
+    record(bytes=3000, packets=2, action="REJECT", srcaddr="10.0.0.7", dstport=22),
+    record(bytes=100, packets=1, start=START + 300, srcaddr="10.0.0.7", dstport=22),
+    record(bytes=900, packets=4, start=START + 900, srcaddr="2001:db8::1", dstaddr="2001:db8::2"),
+    record(
+        bytes=None, packets=7, start=START + 901, action="REJECT", srcaddr="10.0.0.9", srcport=0, dstport=0, protocol=1
+    ),
+    nodata(),
+]
+DF = frame(*RECORDS)
+EMPTY = {"filtered": DF.iloc[:0], "header only": read(text([], list(DF.columns))), "NODATA": frame(nodata())}
+PICTURES = {
+    "timeline": lambda plot, **options: plot.timeline(**options),
+    "top_talkers": lambda plot, **options: plot.top_talkers(**options),
+    "ports": lambda plot, **options: plot.ports(**options),
+}
+pictures = pytest.mark.parametrize("picture", PICTURES)
+
+
+def widths(ax: Axes) -> list[float]:
+    return [bar.get_width() for bar in ax.patches]
+
+
+def ticks(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def stacks(ax: Axes) -> dict[str, dict[int, float]]:
+    """Return the height of each bar by legend label and second from the start."""
+    found = {}
+    for bars in ax.containers:
+        heights = {}
+        for bar in bars:
+            moment = mdates.num2date(bar.get_x())
+            heights[round(moment.timestamp()) - START] = bar.get_height()
+        found[bars.get_label()] = heights
+    return found
+
+
+# --- What all pictures do ---
+
+
+@pictures
+def test_a_picture_returns_axes_of_its_own_figure(picture):
+    ax = PICTURES[picture](DF.flow.plot)
+    assert isinstance(ax, Axes)
+    assert plt.get_fignums() == [ax.figure.number]
+
+
+@pictures
+def test_a_picture_draws_on_the_axes_it_is_given_and_makes_no_figure(picture):
+    figure, (left, right) = plt.subplots(1, 2)
+    assert PICTURES[picture](DF.flow.plot, ax=right) is right
+    assert right.patches
+    assert not left.patches
+    assert plt.get_fignums() == [figure.number]
+
+
+@pictures
+@pytest.mark.parametrize("kind", EMPTY)
+def test_a_picture_of_nothing_is_empty_axes_that_can_be_drawn(picture, kind, tmp_path):
+    ax = PICTURES[picture](EMPTY[kind].flow.plot)
+    assert not ax.patches
+    ax.figure.savefig(tmp_path / "empty.png")
+
+
+@pictures
+def test_a_picture_shows_nothing_by_itself(picture, monkeypatch):
+    def no_show(*_, **__):
+        raise AssertionError("plt.show was called")
+
+    monkeypatch.setattr(plt, "show", no_show)
+    monkeypatch.setattr(mpl.figure.Figure, "show", no_show)
+    PICTURES[picture](DF.flow.plot)
+
+
+@pictures
+def test_a_picture_can_be_saved_and_closed(picture, tmp_path):
+    ax = PICTURES[picture](DF.flow.plot)
+    ax.figure.savefig(tmp_path / "picture.svg")
+    assert (tmp_path / "picture.svg").stat().st_size > 1000
+    plt.close(ax.figure)
+    assert plt.get_fignums() == []
+
+
+@pictures
+def test_a_picture_changes_neither_the_log_nor_the_settings(picture):
+    before, settings = DF.copy(deep=True), dict(mpl.rcParams)
+    PICTURES[picture](DF.flow.plot)
+    pd.testing.assert_frame_equal(DF, before)
+    assert dict(mpl.rcParams) == settings
+
+
+@pictures
+def test_a_picture_has_a_title_and_names_its_measure(picture):
+    ax = PICTURES[picture](DF.flow.plot)
+    assert ax.get_title()
+    assert (ax.get_ylabel() if picture == "timeline" else ax.get_xlabel()) in {"flows", "bytes"}
+
+
+def test_calling_plot_draws_the_time_line():
+    assert stacks(DF.flow.plot()) == stacks(DF.flow.plot.timeline())
+
+
+# --- The numbers ---
+
+
+def test_the_time_line_stacks_the_flows_of_each_bin():
+    ax = DF.flow.plot.timeline(freq="5min")
+    assert stacks(ax) == {"ACCEPT": {0: 1, 300: 1, 600: 0, 900: 1}, "REJECT": {0: 1, 300: 0, 600: 0, 900: 1}}
+    accepted, rejected = ax.containers
+    assert [bar.get_y() for bar in rejected] == [bar.get_height() for bar in accepted]
+
+
+def test_bars_are_as_wide_as_their_bin_and_begin_where_it_begins():
+    (accepted, _) = DF.flow.plot.timeline(freq="5min").containers
+    assert [bar.get_width() * 86400 for bar in accepted] == pytest.approx([300] * 4)
+    assert [mdates.num2date(bar.get_x()).minute for bar in accepted] == [0, 5, 10, 15]
+
+
+@pytest.mark.parametrize(("values", "heights"), [("packets", {0: 13, 900: 11}), ("bytes", {0: 8100, 900: 900})])
+def test_the_time_line_can_show_another_measure_without_split(values, heights):
+    ax = DF.flow.plot.timeline(freq="15min", by=None, values=values)
+    (drawn,) = stacks(ax).values()
+    assert drawn == heights
+    assert ax.get_legend() is None
+
+
+def test_accepted_and_rejected_have_their_colours_whichever_of_them_is_there():
+    both, one = DF.flow.plot.timeline(), DF.flow.rejected().flow.plot.timeline()
+    colours = {bars.get_label(): to_hex(bars[0].get_facecolor()) for bars in both.containers}
+    assert len(set(colours.values())) == 2
+    assert to_hex(one.containers[0][0].get_facecolor()) == colours["REJECT"]
+    hatches = {bars.get_label(): bars[0].get_hatch() for bars in both.containers}
+    assert hatches["REJECT"] != hatches["ACCEPT"]
+
+
+def test_the_legend_names_what_splits_the_bins():
+    ax = DF.flow.plot.timeline(by="srcaddr")
+    assert ax.get_legend().get_title().get_text() == "srcaddr"
+    names = [label.get_text() for label in ax.get_legend().get_texts()]
+    assert names == ["10.0.0.5", "10.0.0.7", "10.0.0.9", "2001:db8::1"]
+
+
+def test_a_split_by_many_values_runs_out_of_colours_but_not_of_bars():
+    df = frame(*[record(srcaddr=f"10.0.0.{n}") for n in range(30)])
+    assert len(df.flow.plot.timeline(by="srcaddr").containers) == 30
+
+
+def test_records_without_the_value_that_splits_are_drawn_too():
+    df = frame(record(), record(interface_id=None))
+    drawn = stacks(df.flow.plot.timeline(by="interface_id"))
+    assert sum(sum(heights.values()) for heights in drawn.values()) == 2
+
+
+def test_top_talkers_are_bars_from_the_largest_down():
+    ax = DF.flow.plot.top_talkers()
+    assert widths(ax) == [5000, 3100, 900, 0]
+    assert ticks(ax) == ["10.0.0.5", "10.0.0.7", "2001:db8::1", "10.0.0.9"]
+    bottom, top = ax.get_ylim()
+    assert bottom > top, "the first bar has to be on top"
+
+
+def test_top_talkers_notes_the_share_beside_each_bar():
+    notes = [note.get_text() for note in DF.flow.plot.top_talkers().texts]
+    assert notes[:3] == ["56%", "34%", "10%"]
+
+
+def test_top_talkers_takes_how_many_and_what_to_rank():
+    assert widths(DF.flow.plot.top_talkers(2)) == [5000, 3100]
+    ax = DF.flow.plot.top_talkers(by="packets", key="dstaddr")
+    assert (widths(ax), ticks(ax)) == ([20, 4], ["10.0.1.9", "2001:db8::2"])
+    assert "dstaddr" in ax.get_title()
+    assert "packets" in ax.get_title()
+
+
+def test_ports_are_bars_named_by_port_and_protocol():
+    ax = DF.flow.plot.ports()
+    assert widths(ax) == [2, 2, 1]
+    names = ticks(ax)
+    assert names[:2] == ["22 TCP", "443 TCP"]
+    assert "ICMP" in names[2]
+    assert widths(DF.flow.plot.ports(1, by="bytes")) == [5900]
+
+
+def test_amounts_are_written_with_prefixes():
+    df = frame(record(bytes=3_000_000_000), record(bytes=1, srcaddr="10.0.0.6"))
+    ax = df.flow.plot.top_talkers()
+    assert ax.xaxis.get_major_formatter()(1.5e9) == "1.5 GB"
+    assert ax.xaxis.get_major_formatter()(0) == "0 B"
+    assert df.flow.plot.ports().xaxis.get_major_formatter()(12_000) == "12 k"
+
+
+def test_the_time_axis_is_in_utc_whatever_the_machine_says():
+    with mpl.rc_context({"timezone": "Asia/Tokyo"}):
+        ax = DF.flow.plot.timeline(freq="5min")
+        ax.figure.canvas.draw()
+        labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert any(label.startswith("14:") for label in labels)
+    assert not any(label.startswith("23:") for label in labels)
+
+
+@pytest.mark.parametrize("freq", ["1min", "1h", "1D", "h", "30s"])
+def test_any_width_of_bins_can_be_drawn(freq):
+    ax = DF.flow.plot.timeline(freq=freq)
+    assert sum(bar.get_height() for bar in ax.patches) == 5
+    assert all(np.isfinite(bar.get_x()) for bar in ax.patches)
+
+
+@pytest.mark.parametrize("wrong", [{"freq": "soon"}, {"values": "peers"}])
+def test_a_time_line_of_what_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        DF.flow.plot.timeline(**wrong)
+    assert plt.get_fignums() == []

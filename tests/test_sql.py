@@ -1,0 +1,185 @@
+"""The SQL text of each analysis: every dialect parses it, and DuckDB, given the text alone, returns the same table."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+import sqlglot
+from formats import DEFAULT, NUMBERS, START, TIMES, columns, frame, names_of, nodata, read, record, rows, text
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlglot import exp
+from strategies import TRAFFIC
+
+import flowlens as fl
+
+VERBS = {
+    "top_talkers": lambda to: to.top_talkers(3),
+    "top_talkers by flows of interfaces": lambda to: to.top_talkers(None, by="flows", key="interface_id"),
+    "timeline": lambda to: to.timeline("5min"),
+    "timeline without split": lambda to: to.timeline("1h", by=None),
+    "pairs": lambda to: to.pairs(),
+    "pairs by other keys": lambda to: to.pairs(4, by="packets", keys=("interface_id", "dstport", "action")),
+    "ports": lambda to: to.ports(),
+    "fan_out": lambda to: to.fan_out(),
+    "fan_in": lambda to: to.fan_out(key="dstaddr"),
+    "conversations": lambda to: to.conversations(),
+    "conversations with timeout": lambda to: to.conversations(timeout=90),
+    "coverage": lambda to: to.coverage(),
+    "gaps": lambda to: to.gaps(),
+}
+DIALECTS = ["duckdb", "athena", "spark"]
+verbs = pytest.mark.parametrize("verb", VERBS)
+dialects = pytest.mark.parametrize("dialect", DIALECTS)
+
+RECORDS = [
+    record(tcp_flags=2, packets=3),
+    record(srcaddr="10.0.1.9", dstaddr="10.0.0.5", srcport=443, dstport=49152, tcp_flags=18, bytes=7000),
+    record(tcp_flags=0, start=START + 60, end=START + 119),
+    nodata(tcp_flags=None, start=START + 120, end=START + 179),
+    nodata(tcp_flags=None, log_status="SKIPDATA", start=START + 180, end=START + 239),
+    record(tcp_flags=2, start=START + 2000, end=START + 2059, action="REJECT", bytes=None),
+    record(srcaddr="198.51.100.7", dstport=22, action="REJECT", tcp_flags=2, interface_id=None, start=START + 30),
+    record(srcaddr="198.51.100.7", dstport=23, action="REJECT", tcp_flags=None, start=START + 40, end=START + 40),
+    record(srcaddr="2001:db8::1", dstaddr="2001:db8::2", srcport=0, dstport=0, protocol=58, tcp_flags=0),
+    record(srcport=53000, dstport=53, protocol=17, tcp_flags=0, interface_id="eni-2"),
+    record(srcport=53000, dstport=53, protocol=17, tcp_flags=0, interface_id="eni-3", packets=9),
+]
+DF = frame(*RECORDS)
+
+
+def table_of(records, missing: str | None) -> pa.Table:
+    """Return records as a database holds them: words as text, Unix seconds, something for what is missing."""
+    return pa.table(
+        {
+            name: pa.array([rec.get(name) for rec in records], pa.int64())
+            if name in NUMBERS or name in TIMES
+            else pa.array([missing if rec.get(name) is None else rec[name] for rec in records], pa.string())
+            for name in names_of(records)
+        }
+    )
+
+
+def run(query: str, table: pa.Table, name: str = "flows") -> list[tuple]:
+    with duckdb.connect() as connection:
+        connection.register(name, table)
+        return connection.sql(query).fetchall()
+
+
+def same(found: list[tuple], result) -> None:
+    """Compare what a database returns with a result of the verb, in the order of both."""
+    expected = [tuple(row.values()) for row in rows(result)]
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one == tuple(pytest.approx(value) if isinstance(value, float) else value for value in other)
+
+
+@verbs
+@dialects
+def test_the_text_is_one_query_that_the_dialect_parses(verb, dialect):
+    query = VERBS[verb](DF.flow.sql(dialect))
+    assert isinstance(query, str)
+    (statement,) = sqlglot.parse(query, dialect=dialect)
+    assert isinstance(statement, exp.Query)
+    assert {table.name for table in statement.find_all(exp.Table)} - {
+        cte.alias for cte in statement.find_all(exp.CTE)
+    } == {"flows"}
+
+
+@verbs
+@pytest.mark.parametrize("missing", ["-", None], ids=["dashes", "nulls"])
+def test_duckdb_runs_the_text_on_words_and_seconds_to_the_result_of_the_verb(verb, missing):
+    same(run(VERBS[verb](DF.flow.sql("duckdb")), table_of(RECORDS, missing)), VERBS[verb](DF.flow))
+
+
+@verbs
+@pytest.mark.parametrize("dialect", ["athena", "spark"])
+def test_the_text_of_other_dialects_means_the_same(verb, dialect):
+    (query,) = sqlglot.transpile(VERBS[verb](DF.flow.sql(dialect)), read=dialect, write="duckdb")
+    same(run(query, table_of(RECORDS, "-")), VERBS[verb](DF.flow))
+
+
+@verbs
+@settings(max_examples=6)
+@given(records=TRAFFIC, missing=st.sampled_from(["-", None]))
+def test_on_random_traffic_the_text_returns_what_the_verb_returns(verb, records, missing):
+    df = read(text(records, names_of(records)))
+    same(run(VERBS[verb](df.flow.sql("duckdb")), table_of(records, missing)), VERBS[verb](df.flow))
+
+
+@verbs
+def test_the_text_works_on_a_table_without_the_optional_columns(verb):
+    records = [{name: rec[name] for name in DEFAULT} for rec in RECORDS]
+    df = frame(*records)
+    same(run(VERBS[verb](df.flow.sql("duckdb")), table_of(records, "-")), VERBS[verb](df.flow))
+
+
+@dialects
+@pytest.mark.parametrize("name", ["flows", "vpc_flow_logs", "Flow Logs", "select", "log-table"])
+def test_the_name_of_the_table_is_that_which_is_asked_for(dialect, name):
+    query = DF.flow.sql(dialect, table=name).pairs(3)
+    assert name in {table.name for table in sqlglot.parse_one(query, dialect=dialect).find_all(exp.Table)}
+    if dialect == "duckdb":
+        assert len(run(query, table_of(RECORDS, "-"), name)) == 3
+
+
+@pytest.mark.parametrize("name", ["end", "start", "bytes", "action", "type", "region"])
+@dialects
+def test_columns_with_names_that_sql_reserves_are_quoted(dialect, name):
+    df = frame(*[dict(rec, type="IPv4", region="eu-west-1") for rec in RECORDS])
+    query = df.flow.sql(dialect).pairs(keys=(name,)) if name != "bytes" else df.flow.sql(dialect).pairs()
+    assert name in {column.name for column in sqlglot.parse_one(query, dialect=dialect).find_all(exp.Column)}
+
+
+def test_a_column_of_the_user_may_be_a_key():
+    df = DF.assign(team=["a", "b"] * 5 + ["a"])
+    query = df.flow.sql("duckdb").pairs(keys=("team",), by="flows")
+    table = table_of(RECORDS, "-").append_column("team", pa.array(["a", "b"] * 5 + ["a"]))
+    same(run(query, table), df.flow.pairs(keys=("team",), by="flows"))
+
+
+def test_the_text_knows_the_log_only_by_its_columns_and_its_interval():
+    few, many = frame(*RECORDS[:3]), frame(*RECORDS[:3], *RECORDS[:3])
+    for verb in VERBS.values():
+        assert verb(few.flow.sql("athena")) == verb(many.flow.sql("athena"))
+    long = frame(*[dict(rec, end=rec["start"] + 599) for rec in RECORDS[:3]])
+    assert long.flow.sql("duckdb").gaps() != few.flow.sql("duckdb").gaps()
+
+
+def test_the_text_of_an_empty_frame_is_a_query_too():
+    same(run(DF.iloc[:0].flow.sql().pairs(), table_of(RECORDS, "-")), DF.flow.pairs())
+
+
+def test_duckdb_is_what_is_printed_unless_asked_otherwise():
+    assert DF.flow.sql().ports() == DF.flow.sql("duckdb").ports()
+
+
+@pytest.mark.parametrize("dialect", ["oracle9", "", "Athena2", "compilers", "__name__"])
+def test_a_dialect_that_is_none_is_refused_with_those_there_are(dialect):
+    with pytest.raises(ValueError, match="athena"):
+        DF.flow.sql(dialect).pairs()
+
+
+def test_a_missing_field_is_named_before_any_text_is_printed():
+    with pytest.raises(fl.MissingFieldError, match="interface-id"):
+        DF.drop(columns="interface_id").flow.sql("athena").gaps()
+    with pytest.raises(ValueError, match="flows, packets, bytes"):
+        DF.flow.sql("athena").pairs(by="cost")
+
+
+def test_the_sql_object_says_what_it_is_for():
+    assert "athena" in repr(DF.flow.sql("athena"))
+
+
+def test_no_text_asks_for_columns_it_does_not_use():
+    query = sqlglot.parse_one(DF.flow.sql("athena").pairs(5), dialect="athena")
+    assert {column.name for column in query.find_all(exp.Column)} <= set(columns("srcaddr dstaddr packets bytes flows"))
+
+
+@pytest.mark.parametrize("field", ["packets", "bytes", "start", "dstport"])
+def test_parquet_and_text_tables_of_athena_have_32_bit_and_64_bit_numbers(field):
+    narrow = table_of(RECORDS, "-")
+    place = narrow.schema.get_field_index(field)
+    narrow = narrow.set_column(place, field, narrow[field].cast(pa.int32()))
+    same(run(DF.flow.sql("duckdb").conversations(), narrow), DF.flow.conversations())
