@@ -281,6 +281,13 @@ def test_a_comment_is_no_record_where_all_fields_are_text():
     assert rows(read(text(records) + b"#two words\n")) == records
 
 
+@pytest.mark.parametrize("between", ["", "# a comment\r", "\r", "  \r"])
+def test_old_mac_line_ends_keep_header_and_records_apart_whatever_the_values_look_like(between):
+    records = [{"vpc_id": "vpc-1", "subnet_id": "s"}, {"vpc_id": "default", "subnet_id": "public"}]
+    header, _, lines = text(records, end="\r").decode().partition("\r")
+    assert rows(read(f"{header}\r{between}{lines}".encode())) == records
+
+
 @pytest.mark.parametrize("space", ["\t", " ", "  ", " \t "])
 def test_white_space_after_the_last_value_is_no_part_of_it(space):
     records = [{"srcaddr": "10.0.0.1", "vpc_id": "vpc-1"}, {"srcaddr": "10.0.0.2", "vpc_id": "vpc-2"}]

@@ -89,10 +89,18 @@ def test_a_value_of_a_column_that_is_not_read_is_not_checked(column):
     assert rows(read(text(records), columns=kept)) == [{name: rec[name] for name in kept} for rec in records]
 
 
-@pytest.mark.parametrize("word", ["0", "00", "0080", "-0", "65535", "000000000000000000000080"])
+@pytest.mark.parametrize("word", ["0", "00", "0080", "65535", "000000000000000000000080"])
 def test_odd_spellings_of_a_sound_number_are_read_alike_by_both_ways_of_reading(word):
     data = text([record(srcport=word)])
     assert rows(read(data)) == rows(read(data.replace(b" OK", b"  OK"))) == [record(srcport=int(word))]
+
+
+@pytest.mark.parametrize("column", ["srcport", "bytes", "start"])
+@pytest.mark.parametrize("word", ["-0", "+80", "0x50", "8e1", "80.0", "1_0"])
+def test_odd_spellings_that_arrow_or_python_might_take_are_refused_by_both_ways_of_reading(column, word):
+    data = text([record(), record(**{column: word})])
+    for form in (data, data.replace(b" OK", b"  OK")):
+        assert check(form)["line"].tolist() == [3]
 
 
 # --- Wrong numbers of values ---
