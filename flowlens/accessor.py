@@ -176,8 +176,8 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         return self._where(selection.mask(self._df))
 
     def _where(self, mask: np.ndarray) -> pd.DataFrame:
-        chosen: pd.DataFrame = self._df[mask]
-        return chosen
+        # Unlike df[mask], this is a frame of its own for pandas 2, which otherwise warns when it is changed.
+        return self._df.take(np.flatnonzero(mask))
 
     def accepted(self) -> pd.DataFrame:
         """Keep the records of traffic that was let through.

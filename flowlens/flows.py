@@ -339,6 +339,30 @@ class SqlText(Reductions[str]):
     def __repr__(self) -> str:
         return f"<SQL for {self._dialect}: call an analysis, for example .top_talkers()>"
 
+    def matrix(self, rows: str = "src_group", cols: str = "dst_group", *, values: Measure = "bytes") -> str:
+        """Cross two columns, one row a cell: SQL cannot make columns of values.
+
+        Parameters
+        ----------
+        rows, cols : str
+            The columns to cross.
+        values : {"bytes", "packets", "flows"}
+            What to count.
+
+        Returns
+        -------
+        str
+            The text of a query that returns `rows`, `cols` and `values`.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        """
+        from flowlens.reduce import summary
+
+        return self._reduce(lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
+
     def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> str:
         from flowlens.engine import sql
 

@@ -13,10 +13,16 @@ os.environ["MPLBACKEND"] = "Agg"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
-    "flowlens", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "flowlens",
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    # Explaining a failure takes minutes where an example takes a query.
+    phases=[phase for phase in Phase if phase is not Phase.explain],
 )
 settings.load_profile("flowlens")
 

@@ -2,7 +2,10 @@
 
 import pandas as pd
 import pytest
-from formats import START, frame, nodata, record, rows
+from formats import START, frame, names_of, nodata, read, record, rows, text, tuples
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import TRAFFIC
 
 import flowlens as fl
 
@@ -89,3 +92,32 @@ def test_coverage_needs_the_status_and_says_so():
     df = frame(window(0)).drop(columns="log_status")
     with pytest.raises(fl.MissingFieldError, match=r"\$\{log-status\}"):
         df.flow.coverage()
+
+
+def by_loop(records, interval):
+    """Find the gaps of each interface by walking along its records."""
+    found = []
+    for eni in [*sorted({rec["interface_id"] for rec in records} - {None}), None]:
+        covered = None
+        for rec in sorted((rec for rec in records if rec["interface_id"] == eni), key=lambda rec: rec["start"]):
+            if covered is not None and rec["start"] - covered >= 2 * interval:
+                found.append((eni, covered, rec["start"], rec["start"] - covered))
+            covered = max(covered or 0, rec["end"])
+    return found
+
+
+@settings(max_examples=25)
+@given(records=TRAFFIC, long=st.booleans())
+def test_on_random_traffic_a_loop_over_the_records_finds_the_same_gaps_and_counts(records, long):
+    if long:
+        records = [dict(rec, end=rec["start"] + 599) for rec in records]
+    df = read(text(records, names_of(records)))
+    gaps = by_loop(records, 600 if long else 60)
+    assert tuples(df.flow.gaps()) == gaps
+    for row in rows(df.flow.coverage()):
+        own = [rec for rec in records if rec["interface_id"] == row["interface_id"]]
+        assert row["records"] == len(own)
+        assert (row["first"], row["last"]) == (min(rec["start"] for rec in own), max(rec["end"] for rec in own))
+        assert row["nodata"] == sum(rec["log_status"] == "NODATA" for rec in own)
+        assert row["skipdata"] == sum(rec["log_status"] == "SKIPDATA" for rec in own)
+        assert row["gap_time"] == sum(gap[3] for gap in gaps if gap[0] == row["interface_id"])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -94,3 +95,15 @@ def test_interval_and_coverage_are_those_of_the_simulation(df):
     coverage = df.flow.coverage()
     assert coverage["skipdata"].sum() == 2
     assert (coverage["gap_time"] == pd.Timedelta(0)).all()
+
+
+def test_the_text_of_a_matrix_holds_the_cells_that_the_matrix_shows(df):
+    shown = df.flow.matrix("action", "protocol", values="flows")
+    text = df.flow.sql("duckdb", table="logged").matrix("action", "protocol", values="flows")
+    logged = df[["srcaddr", "action", "protocol", "packets", "bytes"]].astype({"srcaddr": str, "action": str})
+    with duckdb.connect() as connection:
+        connection.register("logged", logged.where(df["srcaddr"].notna(), None))
+        cells = connection.sql(text).fetchall()
+    assert {(row, column): value for row, column, value in cells} == {
+        (row, column): value for row, values in shown.iterrows() for column, value in values.items() if value
+    }

@@ -33,6 +33,7 @@ _BLOCK = 1 << 24  # bytes that Arrow parses at a time
 _SHARED_BLOCK = 1 << 22  # the same where all cores parse one file
 
 # Arrow's number parser takes hexadecimal for numbers; a flow log has none.
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _HEXADECIMAL = re.compile(rb"0[xX]")
 
 # A cheap first sieve for header lines in the middle of a file; `header_layout` decides.
@@ -85,6 +86,9 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
     if opening is None:
         raise _UncleanError
     layout, begin, _ = opening
+    # A lone carriage return ends a line too, as on an old Mac; here it would have been taken for white space.
+    if _LONE_RETURN.search(head, 0, skipped + begin):
+        raise _UncleanError
     return layout, memoryview(text)[skipped + begin :]
 
 

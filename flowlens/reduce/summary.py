@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING
 
 import ibis
@@ -30,10 +31,18 @@ def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
 
 def _ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
     """Order by a measure, largest first, ties by key, so that every engine returns the same rows, and take `n`."""
-    if n is not None and (not isinstance(n, int) or n < 0):
-        raise ValueError(f"n={n!r} is no number of rows; give one from 0 on, or None for all")
     ordered = table.order_by([ibis.desc(by), *(table[key].asc() for key in keys)])
-    return ordered if n is None else ordered.limit(n)
+    return ordered if n is None else ordered.limit(_rows(n))
+
+
+def _rows(n: int) -> int:
+    try:
+        rows = index(n)
+    except TypeError:
+        rows = -1
+    if rows < 0:
+        raise ValueError(f"n={n!r} is no number of rows; give one from 0 on, or None for all")
+    return rows
 
 
 def _peer_of(key: str) -> str:
