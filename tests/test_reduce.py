@@ -422,3 +422,12 @@ def test_a_result_does_not_share_memory_with_the_log():
 
 def test_rows_of_the_helper_turn_a_frame_back_into_records():
     assert rows(FULL)[2]["log_status"] == "NODATA"
+
+
+@pytest.mark.parametrize("others", [["A", "B"], ["ACCEPT", "DROP"], ["Z", "REJECTED"], ["A", "Z"]])
+def test_words_that_aws_does_not_write_are_counted_as_such_and_not_taken_for_others(others):
+    df = frame(record(), record(), record(action="REJECT")).assign(action=[*others, "REJECT"])
+    assert tuples(df.flow.fan_out(), "flows", "rejected") == [(3, 1)]
+    assert dict(tuples(df.flow.timeline("1h"), "action", "flows")) == {**dict.fromkeys(others, 1), "REJECT": 1}
+    assert tuples(df.iloc[:2].flow.fan_out(), "rejected") == [(0,)]
+    assert tuples(df.iloc[:2].flow.conversations(), "state") == [("unanswered",)]
