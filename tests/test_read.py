@@ -513,6 +513,23 @@ def test_millisecond_times_are_read_as_times():
         assert len(read(data, time=("2014-12-14 04:06:51", None))) == 0
 
 
+@pytest.mark.parametrize(
+    ("logged", "second"), [(10**11, 10**8), (10**11 + 999, 10**8), (10**12, 10**9), (10**11 - 1, 10**11 - 1), (0, 0)]
+)
+def test_times_are_milliseconds_from_the_year_5138_on_and_seconds_before(logged, second):
+    for form in (text, parquet):
+        assert rows(read(form([record(start=logged, end=logged)]))[["start", "end"]]) == [
+            {"start": second, "end": second}
+        ]
+
+
+@pytest.mark.parametrize(("part", "second"), [(".0", 3), (".001", 4), (".5", 4), (".999999999", 4)])
+def test_a_bound_inside_a_second_leaves_out_the_records_of_that_second(part, second):
+    bound = f"2026-03-10 14:00:03{part}"
+    assert rows(read(text(TWO), time=(bound, None))) == [rec for rec in TWO if rec["start"] >= START + second]
+    assert rows(read(text(TWO), time=(None, bound))) == [rec for rec in TWO if rec["start"] < START + second]
+
+
 @pytest.mark.parametrize("option", ["warn", "skip", "error"])
 def test_on_bad_lines_changes_nothing_on_a_sound_file(option):
     assert rows(read(text(TWO), on_bad_lines=option)) == TWO

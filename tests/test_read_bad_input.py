@@ -169,9 +169,7 @@ def big(count: int) -> list[str]:
 BIG = big(14_000)  # 1.1 MB
 
 
-@pytest.mark.parametrize(
-    "places", [[9_000], [0], [13_999], [5, 6, 7, 8_000, 8_001, 13_998], list(range(100, 14_000, 500))]
-)
+@pytest.mark.parametrize("places", [[0], [13_999], [5, 6, 7, 8_000, 8_001, 13_998], list(range(100, 14_000, 1_500))])
 @pytest.mark.parametrize(("end", "header"), [("\n", False), ("\r\n", True)])
 def test_line_numbers_are_right_deep_inside_a_big_file(places, end, header):
     lines = list(BIG)

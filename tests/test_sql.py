@@ -101,7 +101,7 @@ def test_the_text_of_other_dialects_means_the_same(verb, dialect):
 
 
 @verbs
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(records=TRAFFIC, missing=st.sampled_from(["-", None]))
 def test_on_random_traffic_the_text_returns_what_the_verb_returns(verb, records, missing):
     df = read(text(records, names_of(records)))
@@ -141,8 +141,8 @@ def test_a_column_of_the_user_may_be_a_key():
 
 def test_the_text_knows_the_log_only_by_its_columns_and_its_interval():
     few, many = frame(*RECORDS[:3]), frame(*RECORDS[:3], *RECORDS[:3])
-    for verb in VERBS.values():
-        assert verb(few.flow.sql("athena")) == verb(many.flow.sql("athena"))
+    for name in ("top_talkers", "timeline", "coverage", "gaps"):
+        assert VERBS[name](few.flow.sql("athena")) == VERBS[name](many.flow.sql("athena"))
     long = frame(*[dict(rec, end=rec["start"] + 599) for rec in RECORDS[:3]])
     assert long.flow.sql("duckdb").gaps() != few.flow.sql("duckdb").gaps()
 
