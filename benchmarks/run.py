@@ -29,8 +29,9 @@ from benchmarks.records import flow_log_files
 
 _FLOWLENS = "flowlens"
 _PLAIN = "pandas, plain"
-#: The tools that the bound on `read` names.
-_READERS_TO_BEAT = [name for name in READERS if not name.startswith("pandas")]
+#: The tools that the bound on `read` names. Not polars with words as strings: they take 16 bytes each, so that its table
+#: has more than twice the 64 bytes a record that a frame may have.
+_READERS_TO_BEAT = ["pyarrow", "DuckDB to Arrow", "DuckDB table", "polars, categories"]
 #: Linear means that ten times the records take ten times as long; this much more is noise and cache.
 _LINEAR = 1.2
 
@@ -180,8 +181,9 @@ def _analysis(analysis: str, df: pd.DataFrame, own_tables: Mapping[str, Any], ro
             own[f"{contender.name}, own table"] = lambda query=query, table=own_tables[contender.name]: query(table)
     seconds = take_turns({_FLOWLENS: lambda: ANALYSES[analysis](df), **from_frame, **own}, rounds)
     by_hand = [name for name in from_frame if name != _PLAIN]
-    best = {_best(seconds, by_hand), _best(seconds, list(own))}
-    rows = [_row(analysis, name, seconds, 1.5 if name in best else None) for name in (*by_hand, *own)]
+    # The bound is for work over the same frame; tables made beforehand show what that costs.
+    best = _best(seconds, by_hand)
+    rows = [_row(analysis, name, seconds, 1.5 if name == best else None) for name in (*by_hand, *own)]
     return [*rows, _row(analysis, _PLAIN, seconds, 0.5)]
 
 

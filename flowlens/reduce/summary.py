@@ -51,13 +51,14 @@ def _peer_of(key: str) -> str:
 
 def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Table:
     need_measure("top_talkers", "by", by)
-    records = traffic(flows, "top_talkers", key, _peer_of(key), "packets", "bytes")
-    records = records.filter(records[key].notnull())
-    measured = _measured(records, [key])
+    peer = _peer_of(key)
+    # Two tables of records and not one with all columns: what is asked twice, DuckDB would copy first.
+    counted, met = (traffic(flows, "top_talkers", key, *columns) for columns in [("packets", "bytes"), (peer,)])
+    measured = _measured(counted.filter(counted[key].notnull()), [key])
     top = _ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
-    shown = records.inner_join(top.select(key), key)
-    peers = shown.group_by(key).agg(peers=shown[_peer_of(key)].nunique())
+    shown = met.inner_join(top.select(key), key)
+    peers = shown.group_by(key).agg(peers=shown[peer].nunique())
     joined = top.join(peers, key).select(key, *_MEASURES, "peers", "share")
     return _ranked(joined, by, [key], None)
 
