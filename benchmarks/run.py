@@ -29,8 +29,8 @@ from benchmarks.records import flow_log_files
 
 _FLOWLENS = "flowlens"
 _PLAIN = "pandas, plain"
-#: The tools that the bound on `read` names. Not polars with words as strings: they take 16 bytes each, so that its table
-#: has more than twice the 64 bytes a record that a frame may have.
+#: The tools that the bound on `read` names. Not polars with words as strings: at 16 bytes a word its table takes more
+#: than twice the 64 bytes a record that a frame may have.
 _READERS_TO_BEAT = ["pyarrow", "DuckDB to Arrow", "DuckDB table", "polars, categories"]
 #: Linear means that ten times the records take ten times as long; this much more is noise and cache.
 _LINEAR = 1.2

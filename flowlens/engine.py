@@ -120,7 +120,7 @@ def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
 
 @lru_cache(maxsize=128)
 def _duckdb_sql(operation: ops.Relation) -> str:
-    # Printing takes 10 ms, as long as running it over 100,000 records; the same question is often asked again.
+    # Printing takes 10 ms, for conversations 180; the same question is often asked again.
     return sql(operation.to_expr(), "duckdb")
 
 

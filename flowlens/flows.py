@@ -233,7 +233,8 @@ class Reductions(ABC, Generic[Result]):
 
             `state` is one of *established* (both directions seen), *closed* (and FIN), *reset* (and RST), *unanswered*,
             *rejected* (the request), *reply rejected*, *mixed* (a direction refused while the opposite one answers) and
-            *reply only*. `initiator_by` tells how the initiator was found: *flags*, *order*, *ports*, or *unknown*.
+            *reply only*. `initiator_by` tells how the initiator was found: *flags*, *order*, *ports*, *action* (nobody
+            answers what was refused), or *unknown*.
             `interface_id` is the first of those that saw the conversation.
 
         Raises

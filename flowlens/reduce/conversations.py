@@ -200,10 +200,11 @@ def _state(t: ir.Table) -> ir.StringValue:
 
 
 def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
-    """Decide who began: by TCP flags, else by who was seen first, else by the ports, and say by which.
+    """Decide who began: by TCP flags, else by who was first, the ports, what was let through; and say by which.
 
     Start times of one window cannot be compared (they lag by up to 60 s and are often those of the window), so order
-    counts only from one window on.
+    counts only from one window on. Where one direction was accepted and the other refused, the accepted one began, as
+    with the ping of AWS's examples: nobody answers what was refused.
     """
     t = both
     a_opens, b_opens = (t.signs & _A_OPENS) > 0, (t.signs & _B_OPENS) > 0
@@ -213,12 +214,18 @@ def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
     low, high = ibis.least(t.a_port, t.b_port), ibis.greatest(t.a_port, t.b_port)
     clients_differ = (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT)
     ports = (low != high) & ((low <= _LAST_SERVICE_PORT) | clients_differ)
+    refused = [(t.signs & sign) > 0 for sign in (_FORWARD_REJECTED, _BACKWARD_REJECTED)]
+    accepted = [(t.signs & sign) > 0 for sign in (_FORWARD_ACCEPTED, _BACKWARD_ACCEPTED)]
+    action = (refused[0] != refused[1]) & (accepted[0] != accepted[1]) & (refused[0] != accepted[0])
     from_a = ibis.cases(
         (flags, a_opens),
         (order, t.first_forward < t.first_backward),
         (ports, t.a_port > t.b_port),
         (~two_sided, t.first_forward.notnull()),
+        (action, accepted[0]),
         else_=True,
     )
-    by = ibis.cases((flags, "flags"), (order, "order"), (ports, "ports"), (~two_sided, "order"), else_="unknown")
+    by = ibis.cases(
+        (flags, "flags"), (order, "order"), (ports, "ports"), (~two_sided, "order"), (action, "action"), else_="unknown"
+    )
     return t.mutate(from_a=from_a, initiator_by=by)
