@@ -53,8 +53,8 @@ def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Tabl
     need_measure("top_talkers", "by", by)
     peer = _peer_of(key)
     # Two tables of records and not one with all columns: what is asked twice, DuckDB would copy first.
-    counted, met = (traffic(flows, "top_talkers", key, *columns) for columns in [("packets", "bytes"), (peer,)])
-    measured = _measured(counted.filter(counted[key].notnull()), [key])
+    counted, met = (_with(flows, "top_talkers", key, *columns) for columns in [("packets", "bytes"), (peer,)])
+    measured = _measured(counted, [key])
     top = _ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
     shown = met.inner_join(top.select(key), key)
@@ -99,14 +99,18 @@ def _service_port(records: ir.Table) -> ir.IntegerColumn:
 
 
 def fan_out(flows: ir.Table, *, key: str) -> ir.Table:
-    records = traffic(flows, "fan_out", key, _peer_of(key), "dstport", optional=["action"])
-    records = records.filter(records[key].notnull())
-    rejected = says(records, "action", "REJECT") if "action" in records.columns else ibis.literal(False)
-    records = records.mutate(refused=rejected.cast("int64"))
-    counted = records.group_by(key).agg(
-        peers=records[_peer_of(key)].nunique(),
-        ports=records.dstport.nunique(),
-        flows=records.count(),
-        rejected=records.refused.sum(),
-    )
-    return counted.order_by([ibis.desc("peers"), ibis.desc("flows"), key])
+    # Each distinct count by itself, over a table that is no wider than it needs: engines count one fast and two slowly.
+    sent = _with(flows, "fan_out", key, optional=["action"])
+    rejected = says(sent, "action", "REJECT") if "action" in sent.columns else ibis.literal(False)
+    counted = sent.group_by(key).agg(flows=sent.count(), rejected=sent.count(where=rejected))
+    for name, column in (("peers", _peer_of(key)), ("ports", "dstport")):
+        reached = _with(flows, "fan_out", key, column)
+        counted = counted.join(reached.group_by(key).agg(reached[column].nunique().name(name)), key)
+    ordered = counted.select(key, "peers", "ports", "flows", "rejected")
+    return ordered.order_by([ibis.desc("peers"), ibis.desc("flows"), key])
+
+
+def _with(flows: ir.Table, verb: str, key: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
+    """Return the records that have a key, narrowed to it and a few columns."""
+    records = traffic(flows, verb, key, *columns, optional=optional)
+    return records.filter(records[key].notnull())
