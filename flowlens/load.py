@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlens.errors import BadLine, MissingFieldError, ParseError
-from flowlens.frame import frame_from_tables
+from flowlens.frame import FrameBuilder
 from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse, parse_together
 from flowlens.parse.values import MILLISECONDS_FROM
 from flowlens.source import InputFile, find
@@ -94,20 +95,24 @@ def read(
     layout = None if fields is None else layout_of(fields)
     wanted = None if columns is None else [str(column).replace("-", "_") for column in columns]
     needed = None if wanted is None else frozenset(wanted) | ({"start"} if span else frozenset())
-    parsed = _parse_all(find(source), Reading("", layout, needed), progress)
-    tables = [table for part in parsed for table in part.tables]
-    bad_lines = [line for part in parsed for line in part.bad_lines]
-    if bad_lines and (on_bad_lines == "error" or not tables):
-        raise ParseError(bad_lines, _ADVICE if tables else "Nothing could be read.")
+    builder = FrameBuilder()
+    bad_lines: list[BadLine] = []
+    with closing(_parse_all(find(source), Reading("", layout, needed), progress)) as parts:
+        for part, share in parts:
+            bad_lines += part.bad_lines
+            while part.tables:
+                table = part.tables.pop(0)
+                builder.add(_within(table, span) if span else table, share)
+                del table  # its memory is for the next one
+    present = builder.columns
+    if bad_lines and (on_bad_lines == "error" or not present):
+        raise ParseError(bad_lines, _ADVICE if present else "Nothing could be read.")
     if bad_lines and on_bad_lines == "warn":
         warnings.warn(_summary(bad_lines), stacklevel=2)
-    present = list(dict.fromkeys(name for table in tables for name in table.column_names)) or list(layout or DEFAULT)
+    present = present or list(layout or DEFAULT)
     if wanted is not None:
         _require(wanted, present)
-    if span:
-        _require(["start"], present)
-        tables = [_within(table, span) for table in tables]
-    return frame_from_tables(tables, present if wanted is None else wanted)
+    return builder.frame(present if wanted is None else wanted)
 
 
 def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
@@ -133,20 +138,26 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
     (np.int64(2), "srcport is 'https', not a whole number from 0 to 65535")
     """
     layout = None if fields is None else layout_of(fields)
-    bad_lines = [line for part in _parse_all(find(source), Reading("", layout), None) for line in part.bad_lines]
+    with closing(_parse_all(find(source), Reading("", layout), None)) as parts:
+        bad_lines = [line for part, _ in parts for line in part.bad_lines]
     names = ["file", "line", "text", "reason"]
     return pd.DataFrame({name: [getattr(line, name) for line in bad_lines] for name in names}).astype({"line": "int64"})
 
 
-def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> list[Parsed]:
-    """Parse files on all cores, in their order; decompression and parsing both run outside Python's global lock."""
+def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> Generator[tuple[Parsed, float]]:
+    """Parse files on all cores and yield them in their order, each with the share of all bytes that is then read.
+
+    Decompression and parsing both run outside Python's global lock.
+    """
     cores = os.cpu_count() or 1
     batches = _batches(files)
     reading = replace(reading, threads=len(batches) < cores)
     pool = ThreadPoolExecutor(cores)
     try:
         results = pool.map(lambda batch: _parse_batch(batch, reading), batches)
-        return [parsed for batch in _with_progress(results, batches, progress) for parsed in batch]
+        for batch, share in _with_progress(results, batches, progress):
+            while batch:
+                yield batch.pop(0), share
     finally:
         # After an interruption, files not begun yet are not begun any more.
         pool.shutdown(cancel_futures=True)
@@ -182,15 +193,16 @@ def _parse_file(file: InputFile, reading: Reading) -> Parsed:
 
 def _with_progress(
     results: Iterable[list[Parsed]], batches: Sequence[Sequence[InputFile]], progress: bool | None
-) -> Iterator[list[Parsed]]:
+) -> Iterator[tuple[list[Parsed], float]]:
     from tqdm.auto import tqdm
     from tqdm.std import tqdm as terminal
 
     # tqdm hides itself where there is no terminal; its notebook bar cannot tell, and is wanted there.
     hidden = None if progress is None and tqdm.__mro__[1] is terminal else progress is False
     sizes = [sum(file.size for file in batch) for batch in batches]
+    total, done = sum(sizes), 0
     with tqdm(
-        total=sum(sizes),
+        total=total,
         unit="B",
         unit_scale=True,
         desc="reading",
@@ -199,11 +211,13 @@ def _with_progress(
         leave=False,
     ) as bar:
         for size, parsed in zip(sizes, results, strict=True):
-            yield parsed
+            done += size
+            yield parsed, done / total if done else 1.0
             bar.update(size)
 
 
 def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
+    _require(["start"], table.column_names)
     start = table["start"].cast(pa.int64())
     start = pc.if_else(pc.greater_equal(start, MILLISECONDS_FROM), pc.divide(start, 1000), start)
     return table.filter(pc.and_(pc.greater_equal(start, span[0]), pc.less(start, span[1])))

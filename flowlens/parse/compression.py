@@ -17,7 +17,6 @@ __all__ = ["MAX_BYTES", "decompress"]
 
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's code for "gzip header and trailer, window of 32 KiB"
-_GZIP_DEFLATE = b"\x1f\x8b\x08"
 _SALVAGE_STEP = 512  # bytes
 _LARGEST_RATIO = 1032  # of deflate: https://zlib.net/zlib_tech.html
 
@@ -44,13 +43,14 @@ def _undamaged(data: bytes) -> bytes | None:
     """
     size = int.from_bytes(data[-4:], "little")
     # A size of 0 is more likely the padding after a member, or the time in the header of one that was cut short.
-    if not 0 < size <= min(MAX_BYTES, _LARGEST_RATIO * len(data)) or data.find(_GZIP_DEFLATE, 1) > 0:
+    if not 0 < size <= min(MAX_BYTES, _LARGEST_RATIO * len(data)):
         return None
+    stream = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        plain: bytes = zlib.decompress(data, _GZIP_WINDOW, size + 1)
+        plain: bytes = stream.decompress(data, size + 1)
     except zlib.error:
         return None
-    return plain if len(plain) == size else None
+    return plain if stream.eof and not stream.unused_data else None
 
 
 def _with_care(data: bytes) -> tuple[bytes, str | None]:

@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 
 from flowlens.schema import Field
 
-__all__ = ["MILLISECONDS_FROM", "arrow_type", "column_is_clean", "complaint", "largest", "wrong_words"]
+__all__ = ["MILLISECONDS_FROM", "TEXT", "arrow_type", "column_is_clean", "complaint", "largest", "wrong_words"]
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+TEXT = pa.dictionary(pa.int32(), pa.string())
 _ARROW_TYPES = {
-    "text": _TEXT,
-    "address": _TEXT,
+    "text": TEXT,
+    "address": TEXT,
     "uint8": pa.uint8(),
     "uint16": pa.uint16(),
     "int64": pa.uint64(),  # no counter and no time is negative
