@@ -331,7 +331,7 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         """
         from flowlens.engine import flows_of_words
 
-        return SqlText(flows_of_words(self._df.columns, name=table), dialect, self._interval())
+        return SqlText(flows_of_words(self._df.columns, name=table), dialect, self._interval)
 
     @property
     def plot(self) -> FlowPlot:

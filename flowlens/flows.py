@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import pandas as pd
 
+from flowlens.timespan import width_in_seconds
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -101,7 +103,7 @@ class Reductions(ABC, Generic[Result]):
         """
         from flowlens.reduce import summary
 
-        seconds = _seconds(freq)
+        seconds = width_in_seconds(freq)
         return self._reduce(lambda flows: summary.timeline(flows, seconds=seconds, by=by))
 
     def pairs(
@@ -320,22 +322,12 @@ def _whole_seconds(span: float | str) -> int:
     return int(pd.Timedelta(span).total_seconds())
 
 
-def _seconds(freq: str) -> int:
-    try:
-        width = pd.Timedelta(freq if freq[:1].isdigit() else f"1{freq}")
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"freq={freq!r} is no fixed width of time like '5min', '1h' or '1D'") from error
-    seconds = int(width.total_seconds())
-    if seconds < 1 or seconds != width.total_seconds():
-        raise ValueError(f"freq={freq!r} is not a whole number of seconds; records are timed to the second")
-    return seconds
-
-
 class SqlText(Reductions[str]):
     """The analyses as SQL text, for the console of another engine."""
 
-    def __init__(self, flows: ir.Table, dialect: str, interval: int) -> None:
-        self._flows, self._dialect, self._seconds = flows, dialect, interval
+    def __init__(self, flows: ir.Table, dialect: str, interval: Callable[[], int]) -> None:
+        # Few analyses ask for the interval, and finding it runs over all records.
+        self._flows, self._dialect, self._find_interval = flows, dialect, interval
 
     def __repr__(self) -> str:
         return f"<SQL for {self._dialect}: call an analysis, for example .top_talkers()>"
@@ -370,4 +362,4 @@ class SqlText(Reductions[str]):
         return sql(reduction(self._flows), self._dialect)
 
     def _interval(self) -> int:
-        return self._seconds
+        return self._find_interval()

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowlens.columns import missing_field
 from flowlens.errors import BadLine, MissingFieldError, ParseError
 from flowlens.frame import FrameBuilder
 from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse, parse_together
@@ -217,7 +218,8 @@ def _with_progress(
 
 
 def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
-    _require(["start"], table.column_names)
+    if "start" not in table.column_names:
+        raise missing_field("start", "time=")
     start = table["start"].cast(pa.int64())
     start = pc.if_else(pc.greater_equal(start, MILLISECONDS_FROM), pc.divide(start, 1000), start)
     return table.filter(pc.and_(pc.greater_equal(start, span[0]), pc.less(start, span[1])))

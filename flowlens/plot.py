@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from flowlens.flows import Measure
 from flowlens.reduce.summary import need_measure
 from flowlens.service import protocol_name
+from flowlens.timespan import width_in_seconds
 
 if TYPE_CHECKING:
     from flowlens.accessor import FlowAccessor
@@ -68,9 +69,10 @@ class FlowPlot:
         need_measure("plot.timeline", "values", values)
         table = self._flow.timeline(freq, by=by)
         ax = _axes(ax, 9, 2.6)
-        width = pd.Timedelta(freq if freq[:1].isdigit() else f"1{freq}")
         if len(table):
-            _draw_bins(ax, table, by, values, width)
+            _draw_bins(ax, table, by, values, pd.Timedelta(width_in_seconds(freq), unit="s"))
+        else:
+            _say_nothing_here(ax)
         locator = mdates.AutoDateLocator(tz="UTC")
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz="UTC"))
@@ -104,7 +106,8 @@ class FlowPlot:
         'Top srcaddr by bytes'
         """
         table = self._flow.top_talkers(n, by=by, key=key)
-        shares = [f"{share:.0%}" if share >= 0.005 else "<1%" for share in table["share"].fillna(0)]
+        # There is no share of a total of 0, as of the bytes of Block Public Access records.
+        shares = ["" if pd.isna(share) else f"{share:.0%}" if share >= 0.005 else "<1%" for share in table["share"]]
         ax = _bars(ax, [str(value) for value in table[key]], table[by], shares)
         return _titled(ax, f"Top {key} by {by}", by)
 
@@ -172,7 +175,13 @@ def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str
     ax.margins(x=0.1)
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
+    if not labels:
+        _say_nothing_here(ax)
     return ax
+
+
+def _say_nothing_here(ax: Axes) -> None:
+    ax.text(0.5, 0.5, "no traffic in these records", transform=ax.transAxes, ha="center", va="center", color="grey")
 
 
 def _titled(ax: Axes, title: str, measure: str) -> Axes:

@@ -1,4 +1,4 @@
-"""Spans of time as users write them."""
+"""Spans and widths of time as users write them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-__all__ = ["TimeSpan", "time_span"]
+__all__ = ["TimeSpan", "time_span", "width_in_seconds"]
 
 #: Half-open ``[start, end)``; None leaves a side open. Times without a zone are UTC.
 TimeSpan = tuple["str | datetime | np.datetime64 | None", "str | datetime | np.datetime64 | None"]
@@ -29,6 +29,24 @@ def time_span(span: TimeSpan) -> tuple[int, int]:
     if end < start:
         raise ValueError(f"time={span!r} ends before it starts")
     return start, end
+
+
+def width_in_seconds(freq: str) -> int:
+    """Return how long a width like ``"5min"`` or ``"h"`` is.
+
+    Raises
+    ------
+    ValueError
+        If it is no fixed width, or not a whole number of seconds.
+    """
+    try:
+        width = pd.Timedelta(freq if freq[:1].isdigit() else f"1{freq}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"freq={freq!r} is no fixed width of time like '5min', '1h' or '1D'") from error
+    seconds = int(width.total_seconds())
+    if seconds < 1 or seconds != width.total_seconds():
+        raise ValueError(f"freq={freq!r} is not a whole number of seconds; records are timed to the second")
+    return seconds
 
 
 def _seconds(moment: str | datetime | np.datetime64) -> int:

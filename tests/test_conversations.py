@@ -13,6 +13,8 @@ import flowlens as fl
 
 CLIENT, SERVER = "10.0.0.5", "10.0.1.9"
 WINDOW = 60
+REJECT = {"action": "REJECT"}
+PING = {"srcport": 0, "dstport": 0, "protocol": 1}
 
 
 def request(window=0, **changes):
@@ -172,14 +174,21 @@ def test_in_ten_minute_windows_two_windows_of_silence_are_allowed():
         ([request(0, srcport=123, dstport=123, protocol=17), reply(0, srcport=123, dstport=123, protocol=17)],
          CLIENT, "unknown"),
         ([request(0, srcport=0, dstport=0, protocol=1), reply(2, srcport=0, dstport=0, protocol=1)], CLIENT, "order"),
+        # Nobody answers what was refused: the accepted direction of a ping began, whichever address is the lower one.
+        ([request(**PING), reply(**PING, **REJECT)], CLIENT, "action"),
+        ([request(**PING, **REJECT), reply(**PING)], SERVER, "action"),
+        # Both refused or both accepted says nothing, nor does a direction that was first let through and then not.
+        ([request(**PING, **REJECT), reply(**PING, **REJECT)], CLIENT, "unknown"),
+        ([request(**PING), reply(**PING), reply(**PING, **REJECT)], CLIENT, "unknown"),
+        # Ports, order and flags come first: late packets of a closed connection are refused as well.
+        ([request(0, **REJECT), reply(0)], CLIENT, "ports"),
+        ([request(0, **PING, **REJECT), reply(2, **PING)], CLIENT, "order"),
+        ([request(0, tcp_flags=2, **REJECT), reply(0, tcp_flags=18)], CLIENT, "flags"),
     ],
 )  # fmt: skip
 def test_who_began_and_how_that_is_known(records, initiator, by):
     found = one(*records)
     assert (found["initiator"], found["initiator_by"]) == (initiator, by)
-
-
-REJECT = {"action": "REJECT"}
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,14 @@ def test_a_picture_draws_on_the_axes_it_is_given_and_makes_no_figure(picture):
 def test_a_picture_of_nothing_is_empty_axes_that_can_be_drawn(picture, kind, tmp_path):
     ax = PICTURES[picture](EMPTY[kind].flow.plot)
     assert not ax.patches
+    assert [note.get_text() for note in ax.texts] == ["no traffic in these records"]
     ax.figure.savefig(tmp_path / "empty.png")
+
+
+def test_a_total_of_nothing_has_no_shares():
+    # Records of Block Public Access have packets and no bytes.
+    ax = frame(record(bytes=None, action="REJECT")).flow.plot.top_talkers()
+    assert [note.get_text() for note in ax.texts] == [""]
 
 
 @pictures

@@ -67,6 +67,7 @@ FORMS = {
     "gzip": gz(text(TWO)),
     "gzip with a name and a time inside": gzip.compress(text(TWO), mtime=START),
     "gzip of several members": gz(text(TWO)[:70]) + gz(text(TWO)[70:-5]) + gz(text(TWO)[-5:]),
+    "gzip of two members of one size": gz(text(TWO[:1])) + gz(text(TWO[1:], header=False).rjust(len(text(TWO[:1])))),
     "gzip with an empty member first": gz(b"") + gz(text(TWO)),
     "gzip padded with zeros": gz(text(TWO)) + bytes(512),
     "gzip stored without compression": gzip.compress(text(TWO), compresslevel=0),
@@ -485,6 +486,30 @@ def test_times_may_be_text_or_objects_and_are_utc_where_they_say_nothing(start):
 def test_time_works_when_start_is_not_among_the_columns():
     df = read(text(TWO), columns=["bytes"], time=(pd.Timestamp(START + 1, unit="s"), None))
     assert rows(df) == [{"bytes": 9999}]
+
+
+def test_two_copies_of_a_gzip_file_behind_each_other_are_both_read():
+    assert rows(read(gz(text(TWO)) * 2)) == TWO + TWO
+
+
+@pytest.mark.parametrize("sizes", [(1, 400, 3), (400, 1, 3), (1, 1, 1, 1, 5000), (0, 7, 0), (3,)])
+def test_files_read_one_by_one_give_the_records_of_all_whatever_their_sizes(sizes, monkeypatch):
+    # Files of a megabyte are read by themselves; here every file is.
+    monkeypatch.setattr("flowlens.load._BATCH_BYTES", 0)
+    files, expected = [], []
+    for place, size in enumerate(sizes):
+        records = [record(bytes=1000 * place + number, start=START + number % 60) for number in range(size)]
+        if place % 2:
+            # Every other file has no counter, and a field that the others lack.
+            records = [{**rec, "bytes": None, "tcp_flags": number % 7} for number, rec in enumerate(records)]
+            names = [*(name for name in DEFAULT if name != "bytes"), "tcp_flags"]
+        else:
+            names = DEFAULT
+        files.append(io.BytesIO(text(records, names)))
+        expected += [{"tcp_flags": None, **rec} if len(sizes) > 1 else rec for rec in records]
+    found = fl.read(files)
+    assert rows(found) == expected
+    assert found["bytes"].sum() == sum(rec["bytes"] or 0 for rec in expected)
 
 
 def test_time_needs_start():

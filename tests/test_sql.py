@@ -183,3 +183,13 @@ def test_parquet_and_text_tables_of_athena_have_32_bit_and_64_bit_numbers(field)
     place = narrow.schema.get_field_index(field)
     narrow = narrow.set_column(place, field, narrow[field].cast(pa.int32()))
     same(run(DF.flow.sql("duckdb").conversations(), narrow), DF.flow.conversations())
+
+
+@dialects
+def test_a_log_without_times_prints_what_needs_none(dialect):
+    # AWS's own example of a NAT gateway logs no times.
+    df = read(b"srcaddr dstaddr packets bytes dstport\n10.0.0.1 10.0.0.2 1 60 443\n")
+    assert "SUM" in df.flow.sql(dialect).top_talkers()
+    assert "COUNT" in df.flow.sql(dialect).fan_out()
+    with pytest.raises(fl.MissingFieldError, match="start"):
+        df.flow.sql(dialect).gaps()

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.columns import missing_field
-from flowlens.reduce.records import known, says
+from flowlens.reduce.records import chosen, says
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -18,28 +17,21 @@ __all__ = ["coverage", "gaps", "interval_signs", "window"]
 _LONGER_THAN_A_MINUTE = 90
 
 
-def _chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
-    for column in columns:
-        if column not in flows.columns:
-            raise missing_field(column, verb)
-    return flows.select(**{column: known(flows, column) for column in columns})
-
-
 def window(flows: ir.Table) -> ir.Table:
     """Return one row: the first `start` and the last `end`, as `first` and `last`."""
-    t = _chosen(flows, "window", "start", "end")
+    t = chosen(flows, "window", "start", "end")
     return t.agg(first=t.start.min(), last=t.end.max())
 
 
 def interval_signs(flows: ir.Table) -> ir.Table:
     """Return one row: how many records there are with times, and how many of them are longer than a minute."""
-    t = _chosen(flows, "interval", "start", "end")
+    t = chosen(flows, "interval", "start", "end")
     span = t.end - t.start
     return t.agg(records=span.count(), long=(span > _LONGER_THAN_A_MINUTE).sum().fill_null(0))
 
 
 def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
-    t = _chosen(flows, "gaps", "interface_id", "start", "end")
+    t = chosen(flows, "gaps", "interface_id", "start", "end")
     t = t.filter(t.start.notnull() & t.end.notnull())
     # A gap is at least two intervals long, so none begins and ends among records that start in one interval: of those,
     # the first start and the last end are enough.
@@ -55,7 +47,7 @@ def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
 
 
 def coverage(flows: ir.Table, *, interval: int) -> ir.Table:
-    t = _chosen(flows, "coverage", "interface_id", "start", "end", "log_status")
+    t = chosen(flows, "coverage", "interface_id", "start", "end", "log_status")
     per_interface = t.group_by("interface_id").agg(
         records=t.count(),
         first=t.start.min(),

@@ -11,7 +11,7 @@ from flowlens.schema import VOCABULARIES
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["known", "says", "total", "traffic"]
+__all__ = ["chosen", "says", "total", "traffic"]
 
 
 def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
@@ -24,16 +24,26 @@ def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] =
     MissingFieldError
         If a column is not there; those in `optional` may be missing.
     """
-    wanted = list(dict.fromkeys(("srcaddr", *columns)))
-    for column in wanted:
-        if column not in flows.columns:
-            raise missing_field(column, verb)
-    wanted += [column for column in optional if column in flows.columns and column not in wanted]
-    records = flows.select(**{column: known(flows, column) for column in wanted})
+    there = [column for column in optional if column in flows.columns]
+    records = chosen(flows, verb, "srcaddr", *columns, *there)
     return records.filter(records.srcaddr.notnull())
 
 
-def known(flows: ir.Table, column: str) -> ir.Value:
+def chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
+    """Return the columns that an analysis needs, and no others.
+
+    Raises
+    ------
+    MissingFieldError
+        If a column is not there.
+    """
+    for column in columns:
+        if column not in flows.columns:
+            raise missing_field(column, verb)
+    return flows.select(**{column: _known(flows, column) for column in columns})
+
+
+def _known(flows: ir.Table, column: str) -> ir.Value:
     """Return a column in which a missing value is null: AWS's text and Parquet tables have ``-`` in strings for it."""
     value = flows[column]
     return value.nullif("-") if value.type().is_string() else value
