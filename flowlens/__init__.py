@@ -14,7 +14,8 @@ from flowlens.errors import (
     ParseError,
     TopologyError,
 )
-from flowlens.load import check, read
+from flowlens.foreign import from_frame
+from flowlens.load import check, formats, read
 from flowlens.sample import sample, samples
 from flowlens.selection import Selection
 from flowlens.simulate import simulate
@@ -28,6 +29,8 @@ __all__ = [
     "Selection",
     "TopologyError",
     "check",
+    "formats",
+    "from_frame",
     "read",
     "sample",
     "samples",

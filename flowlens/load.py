@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Literal
 
 import pandas as pd
@@ -18,12 +18,14 @@ from flowlens.columns import missing_field
 from flowlens.errors import BadLine, MissingFieldError, ParseError
 from flowlens.frame import FrameBuilder
 from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse, parse_together
+from flowlens.parse.forms import FORMS
+from flowlens.parse.tags import columns_of_tags, readable_tags
 from flowlens.parse.values import MILLISECONDS_FROM
-from flowlens.source import InputFile, find
+from flowlens.source import InputFile, find, may_hold
 from flowlens.source.files import Source
 from flowlens.timespan import TimeSpan, time_span
 
-__all__ = ["check", "read"]
+__all__ = ["check", "formats", "read"]
 
 _BATCH_BYTES = 1 << 20  # stored bytes of small files that are read as one
 _PROGRESS_AFTER = 2.0  # seconds: shorter work needs no bar
@@ -38,34 +40,40 @@ def read(
     columns: Sequence[str] | None = None,
     on_bad_lines: Literal["error", "warn", "skip"] = "error",
     progress: bool | None = None,
+    tag_keys: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read VPC or transit gateway flow logs into a typed frame.
 
-    Text and Parquet as AWS delivers them to S3, plain or gzip, are told apart by content. Files are read on all cores;
-    files of different formats give one frame with the columns of all.
+    Every form in which flow logs reach people is told by its content (see `formats`), plain or compressed with gzip,
+    zstd or bzip2. Files are read on all cores; files of different forms and formats give one frame with the columns of
+    all.
 
     Parameters
     ----------
     source : path, glob, folder, open binary file, or a list of those
         What to read. Folders are read with everything below them, but for names that begin with ``.`` or ``_``.
-    fields : str or list of str, optional
+    fields : str, list of str or dict, optional
         The format of lines that no header precedes: a LogFormat (``"${version} ${account-id} ..."``), a list of field
-        names, ``"default"`` or ``"tgw"``. Files that begin with a header use that.
+        names, ``"default"``, ``"tgw"``, or the answer of DescribeFlowLogs. Files that begin with a header use that.
     time : (start, end), optional
-        Keep records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+        Keep records whose `start` lies in ``[start, end)``. Times without a zone are UTC. Files whose path tells that
+        they hold none, as in the folders of AWS, are not opened.
     columns : list of str, optional
         Read only these columns, in this order. Only they are checked.
     on_bad_lines : {"error", "warn", "skip"}
         What to do when lines cannot be read: raise, or return all other records with or without a warning.
     progress : bool, optional
         Show a bar, or not. By default on a terminal or in a notebook when reading takes more than two seconds.
+    tag_keys : dict, optional
+        The keys of the tags that the flow log records, which are not in the log, to name their columns:
+        ``{"instance-tag": "team"}``.
 
     Returns
     -------
     pandas.DataFrame
         One row a record, the columns of the log in its order with ``-`` in names replaced by ``_``. Text and addresses
         are `category`, integers nullable (`UInt8`, `UInt16`, `Int64`), `start` and `end` are `datetime64[s, UTC]`,
-        and a value logged as ``-`` is missing. NODATA and SKIPDATA records are rows.
+        and a value logged as ``-`` is missing. NODATA and SKIPDATA records are rows. Values of tags are decoded.
 
     Raises
     ------
@@ -94,15 +102,18 @@ def read(
         raise ValueError(f"on_bad_lines is {on_bad_lines!r}; it can be 'error', 'warn' or 'skip'")
     span = None if time is None else time_span(time)
     layout = None if fields is None else layout_of(fields)
-    wanted = None if columns is None else [str(column).replace("-", "_") for column in columns]
+    keys = columns_of_tags(tag_keys or {})
+    tag_of = {key: column for column, key in keys.items()}
+    wanted = None if columns is None else [tag_of.get(column, column.replace("-", "_")) for column in columns]
     needed = None if wanted is None else frozenset(wanted) | ({"start"} if span else frozenset())
+    files = [file for file in find(source) if span is None or may_hold(file.name, span)]
     builder = FrameBuilder()
     bad_lines: list[BadLine] = []
-    with closing(_parse_all(find(source), Reading("", layout, needed), progress)) as parts:
+    with closing(_parse_all(files, Reading("", layout, needed), progress)) as parts:
         for part, share in parts:
             bad_lines += part.bad_lines
             while part.tables:
-                table = part.tables.pop(0)
+                table = readable_tags(part.tables.pop(0))
                 builder.add(_within(table, span) if span else table, share)
                 del table  # its memory is for the next one
     present = builder.columns
@@ -110,10 +121,11 @@ def read(
         raise ParseError(bad_lines, _ADVICE if present else "Nothing could be read.")
     if bad_lines and on_bad_lines == "warn":
         warnings.warn(_summary(bad_lines), stacklevel=2)
-    present = present or list(layout or DEFAULT)
+    # Where no file was opened, nobody knows which columns there would have been.
+    present = present or (wanted if wanted and not files else list(layout or DEFAULT))
     if wanted is not None:
         _require(wanted, present)
-    return builder.frame(present if wanted is None else wanted)
+    return builder.frame(present if wanted is None else wanted).rename(columns=keys)
 
 
 def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
@@ -143,6 +155,24 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
         bad_lines = [line for part, _ in parts for line in part.bad_lines]
     names = ["file", "line", "text", "reason"]
     return pd.DataFrame({name: [getattr(line, name) for line in bad_lines] for name in names}).astype({"line": "int64"})
+
+
+def formats() -> pd.DataFrame:
+    """List the forms of flow logs that `read` reads, each of them plain or compressed with gzip, zstd or bzip2.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `form`, `comes_from` (what makes it), `recognised_by` (what in the content tells it) and `fields_from` (what
+        tells which value is which).
+
+    Examples
+    --------
+    >>> import flowlens as fl
+    >>> fl.formats().loc[0, "recognised_by"]
+    'a line of field names, in any order'
+    """
+    return pd.DataFrame([asdict(form) for form in FORMS])
 
 
 def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> Generator[tuple[Parsed, float]]:

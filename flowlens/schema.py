@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 __all__ = [
+    "ALIASES",
     "BY_COLUMN",
     "BY_NAME",
     "DEFAULT_FIELDS",
+    "TAG_COLUMNS",
     "TGW_FIELDS",
     "VOCABULARIES",
     "VPC_FIELDS",
@@ -251,9 +253,35 @@ TGW_FIELDS: tuple[Field, ...] = (
     _VPC["pkt-dst-aws-service"],
 )
 
+#: Other names under which the same field is met, in lower case without separators: the names of Athena's security
+#: analytics bootstrap, CloudWatch Logs Insights, Panther, Tailpipe, Elastic, Zeek and AWS's own metric filters.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "account-id": ("account", "owner", "interfaceaccountid"),
+    "interface-id": ("eni", "interface"),
+    "srcaddr": ("srcip", "src", "source", "sourceaddress", "sourceaddr", "sourceip", "idorigh"),
+    "dstaddr": (
+        "dstip", "dst", "dest", "destip", "destaddr", "destination", "destinationaddress", "destinationaddr",
+        "destinationip", "idresph",
+    ),
+    "srcport": ("sourceport", "sport", "idorigp"),
+    "dstport": ("destport", "destinationport", "dport", "idrespp"),
+    "protocol": ("proto", "protocolnum", "protocolnumber", "networkiananumber"),
+    "packets": ("numpackets", "pkts", "networkpackets"),
+    "bytes": ("numbytes", "networkbytes"),
+    "start": ("starttime", "windowstart", "eventstart", "ts"),
+    "end": ("endtime", "windowend", "eventend"),
+    "log-status": ("status", "flowlogstatus"),
+    "type": ("traffictype",),
+}  # fmt: skip
+
 BY_NAME: dict[str, Field] = {f.name: f for f in (*VPC_FIELDS, *TGW_FIELDS)}
 BY_COLUMN: dict[str, Field] = {f.column: f for f in BY_NAME.values()}
 
+
+#: Columns that hold values of tags; AWS logs them percent-encoded.
+TAG_COLUMNS: tuple[str, ...] = tuple(
+    f"{kind}_tag{number}" for kind in ("instance", "interface", "asg") for number in ("", "_2")
+)
 
 #: Words of fields that can hold no others, in sorted order.
 VOCABULARIES: dict[str, tuple[str, ...]] = {f.column: tuple(sorted(f.values)) for f in BY_NAME.values() if f.closed}

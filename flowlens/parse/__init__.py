@@ -1,22 +1,45 @@
-"""Bytes to Arrow tables: recognise the envelope from the content, find the layout, parse, account for every bad line.
+"""Bytes to Arrow tables: recognise the form from the content, find the layout, parse, account for every bad line.
 
-A new envelope is one more file here that turns bytes into `Parsed`, and one more line in `parse`.
+A new form is one more file here that turns bytes into `Parsed`, one more line in `parse`, and one in `forms.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
 
 from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress
+from flowlens.parse.delimited import csv_header, read_csv
+from flowlens.parse.documents import read_json, read_messages, read_payloads
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
+from flowlens.parse.lookalikes import refuse_foreign_bytes
+from flowlens.parse.named import read_named, refuse_what_is_no_record
+from flowlens.parse.naming import columns_of, message_name
+from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.parquet import PARQUET_MAGIC, read_parquet
 from flowlens.parse.reading import Parsed, Reading, RefusedError
+from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.text import read_text, read_together
 
-__all__ = ["DEFAULT", "Fields", "Layout", "Parsed", "Reading", "RefusedError", "layout_of", "parse", "parse_together"]
+__all__ = [
+    "DEFAULT",
+    "Fields",
+    "Layout",
+    "Parsed",
+    "Reading",
+    "RefusedError",
+    "layout_of",
+    "parse",
+    "parse_together",
+    "read_table",
+]
 
-_LOOKED_AT = 4096  # bytes: enough to tell text from anything else
+_LOOKED_AT = 4096  # bytes: enough to tell one form from another
+_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")  # what '>' in Windows PowerShell writes
+_GZIP_IN_BASE64 = b"H4sI"
 
 
 def parse(data: bytes, reading: Reading) -> Parsed:
@@ -30,14 +53,14 @@ def parse(data: bytes, reading: Reading) -> Parsed:
     plain, damage = decompress(data)
     if plain.startswith(PARQUET_MAGIC):
         return read_parquet(plain, reading)
-    _refuse_what_is_no_log(plain[:_LOOKED_AT], reading)
-    return read_text(plain, reading) if damage is None else _read_damaged(plain, damage, reading)
-
-
-def _read_damaged(plain: bytes, damage: str, reading: Reading) -> Parsed:
-    # The last line may be cut anywhere, even inside a number: only whole lines are believed.
-    whole = plain.rfind(b"\n") + 1
-    parsed = read_text(plain[:whole], reading)
+    plain = _utf8(plain)
+    refuse_foreign_bytes(plain[:_LOOKED_AT])
+    if damage is None:
+        return _read(plain, reading)
+    # The last line may be cut anywhere, even inside a number: only whole lines are believed. JSON tells by itself where
+    # it is whole.
+    whole = len(plain) if _is_json(plain) else plain.rfind(b"\n") + 1
+    parsed = _read(plain[:whole], reading)
     cut = plain[whole:].decode("utf-8", "replace")
     parsed.bad_lines.append(BadLine(reading.file, plain.count(b"\n") + 1, cut, damage))
     return parsed
@@ -48,15 +71,59 @@ def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
     texts = []
     for data in files:
         plain, damage = decompress(data)
-        if damage or plain.startswith(PARQUET_MAGIC) or b"\0" in plain[:_LOOKED_AT]:
+        if damage or not _is_text(plain):
             return None
         texts.append(plain)
     return read_together(texts, reading)
 
 
-def _refuse_what_is_no_log(beginning: bytes, reading: Reading) -> None:
-    text = beginning[:80].decode("utf-8", "replace")
-    if b"\0" in beginning:
-        raise RefusedError(1, text, "this is no flow log: the file is neither text, gzip of text, nor Parquet")
-    if reading.layout is None and beginning.lstrip()[:1] in {b"{", b"["}:
-        raise RefusedError(1, text, "this is JSON; flowlens reads flow logs as text and as Parquet")
+def read_table(table: pa.Table, renames: Mapping[str, str], reading: Reading) -> Parsed:
+    """Read records that are in memory already; `renames` says what names mean that nobody else knows.
+
+    Raises
+    ------
+    RefusedError
+        If the columns are not those of records.
+    """
+    names = table.column_names
+    if is_ocsf(names):
+        return read_ocsf(table, reading)
+    columns = columns_of(names, renames)
+    message = message_name(names)
+    if {"srcaddr", "dstaddr"} <= set(columns):
+        return read_named(table, columns, reading)
+    if message is None:
+        refuse_what_is_no_record(names)
+    return read_messages(table[message].cast(pa.string()), reading)
+
+
+def _read(plain: bytes, reading: Reading) -> Parsed:
+    if _is_json(plain):
+        return read_json(plain.removeprefix(_BOM), reading)
+    if _is_payload(plain):
+        return read_payloads(plain.removeprefix(_BOM), reading)
+    text = plain.removeprefix(_BOM).lstrip(b"\r\n")
+    header = csv_header(_first_line(text))
+    return read_csv(text, *header, reading) if header else read_text(plain, reading)
+
+
+def _is_text(plain: bytes) -> bool:
+    beginning = plain[:_LOOKED_AT]
+    other = plain.startswith((PARQUET_MAGIC, *_UTF16_BOMS)) or b"\0" in beginning
+    return not other and not _is_json(plain) and not _is_payload(plain) and csv_header(_first_line(beginning)) is None
+
+
+def _is_json(plain: bytes) -> bool:
+    return plain[:_LOOKED_AT].removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}
+
+
+def _is_payload(plain: bytes) -> bool:
+    return plain[:_LOOKED_AT].removeprefix(_BOM).lstrip().startswith(_GZIP_IN_BASE64)
+
+
+def _first_line(text: bytes) -> bytes:
+    return text[:_LOOKED_AT].lstrip().split(b"\n", 1)[0].split(b"\r", 1)[0]
+
+
+def _utf8(plain: bytes) -> bytes:
+    return plain.decode("utf-16", "replace").encode("utf-8", "replace") if plain.startswith(_UTF16_BOMS) else plain

@@ -1,8 +1,13 @@
-"""Undo gzip, and give the good part of a stream that is damaged or cut short."""
+"""Undo gzip, zstd and bzip2, and give the good part of a stream that is damaged, cut short, or larger than it may be.
+
+What is read from the network or from a colleague may be a bomb: a few megabytes that unpack to all the memory there is.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 if TYPE_CHECKING:
     import zlib
@@ -13,37 +18,57 @@ else:
     except ImportError:
         import zlib
 
-__all__ = ["MAX_BYTES", "decompress"]
+__all__ = ["GZIP_MAGIC", "decompress", "most_bytes"]
 
 GZIP_MAGIC = b"\x1f\x8b"
+_CODECS = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _GZIP_WINDOW = 31  # zlib's code for "gzip header and trailer, window of 32 KiB"
+_STEP = 1 << 20  # bytes
 _SALVAGE_STEP = 512  # bytes
 _LARGEST_RATIO = 1032  # of deflate: https://zlib.net/zlib_tech.html
 
-#: AWS closes a file at 75 MB of gzip, about 1 GB of text. Four times that is no flow log but a bomb.
-MAX_BYTES = 4 << 30
+# Flow logs shrink to a tenth or a twentieth. AWS closes a file at 75 MB of gzip, about 1 GB of text.
+_ORDINARY, _SUSPICIOUS_RATIO, _MOST = 256 << 20, 200, 4 << 30
 
 
-def decompress(data: bytes) -> tuple[bytes, str | None]:
+def most_bytes(stored: int) -> int:
+    """Return how many bytes a file may unpack to: what is beyond that is no flow log but a bomb."""
+    return min(max(_ORDINARY, _SUSPICIOUS_RATIO * stored), _MOST)
+
+
+def decompress(data: bytes, *, most: int | None = None) -> tuple[bytes, str | None]:
     """Return the plain bytes and, where the stream is damaged, a sentence that says how.
 
-    Compression is recognised from the content. A gzip file may hold several members one after the other, as
-    concatenated files do.
+    What unpacks to more than `most` bytes, by default `most_bytes` of it, is given up to there.
+
+    Compression is recognised from the content. A file may hold several streams one after the other, as concatenated
+    files do, and a stream may hold another one: CloudWatch Logs compresses what Firehose compresses again.
     """
-    if not data.startswith(GZIP_MAGIC):
-        return data, None
-    plain = _undamaged(data)
-    return _with_care(data) if plain is None else (plain, None)
+    most = most_bytes(len(data)) if most is None else most
+    plain, problem = _once(data, most)
+    return (plain, problem) if plain is data or problem else _once(plain, most)
 
 
-def _undamaged(data: bytes) -> bytes | None:
+def _once(data: bytes, most: int) -> tuple[bytes, str | None]:
+    if data.startswith(GZIP_MAGIC):
+        plain = _undamaged(data, most)
+        return _with_care(data, most) if plain is None else (plain, None)
+    codec = next((codec for magic, codec in _CODECS.items() if data.startswith(magic)), None)
+    return (data, None) if codec is None else _streamed(data, codec, most)
+
+
+def _too_large(most: int) -> str:
+    return f"the file unpacks to more than {most >> 20:,} MiB, which no flow log does; the rest was not read"
+
+
+def _undamaged(data: bytes, most: int) -> bytes | None:
     """Decompress a file of one sound member, which nearly every file is, in one step; None where it is not that.
 
     The last four bytes of a member are its plain size: with them the result is written once, into one place.
     """
     size = int.from_bytes(data[-4:], "little")
     # A size of 0 is more likely the padding after a member, or the time in the header of one that was cut short.
-    if not 0 < size <= min(MAX_BYTES, _LARGEST_RATIO * len(data)):
+    if not 0 < size <= min(most, _LARGEST_RATIO * len(data)):
         return None
     stream = zlib.decompressobj(_GZIP_WINDOW)
     try:
@@ -53,13 +78,15 @@ def _undamaged(data: bytes) -> bytes | None:
     return plain if stream.eof and not stream.unused_data else None
 
 
-def _with_care(data: bytes) -> tuple[bytes, str | None]:
+def _with_care(data: bytes, most: int) -> tuple[bytes, str | None]:
     members: list[bytes] = []
-    room = MAX_BYTES
+    room = most
     while data.startswith(GZIP_MAGIC):
         member, data, problem = _member(data, room)
         members.append(member)
         room -= len(member)
+        if room < 0:
+            problem = _too_large(most)
         if problem:
             break
         # gzip allows zero bytes of padding between and after members
@@ -70,14 +97,17 @@ def _with_care(data: bytes) -> tuple[bytes, str | None]:
 
 
 def _member(data: bytes, room: int) -> tuple[bytes, bytes, str | None]:
-    """Return one member's plain bytes, what follows it, and what is wrong with it."""
+    """Return one member's plain bytes, what follows it, and what is wrong with it.
+
+    A member that has no room gives one byte more than there is room for.
+    """
     stream = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        plain = stream.decompress(data, room)
+        plain = stream.decompress(data, room + 1)
     except zlib.error:
         return _salvage(data), b"", "the gzip stream is damaged here; what comes after it cannot be read"
-    if stream.unconsumed_tail:
-        return plain, b"", f"the file decompresses to more than {MAX_BYTES >> 30} GiB; the rest was not read"
+    if len(plain) > room:
+        return plain, b"", None
     if not stream.eof:
         return plain, b"", "the gzip stream ends too early: the file is truncated"
     return plain, stream.unused_data, None
@@ -93,3 +123,27 @@ def _salvage(data: bytes) -> bytes:
     except zlib.error:
         pass
     return bytes(good)
+
+
+def _streamed(data: bytes, codec: str, most: int) -> tuple[bytes, str | None]:
+    """Decompress with Arrow's codecs, which read streams one after the other."""
+    plain, problem = _read_in_steps(data, codec, most, _STEP)
+    if problem is not None and len(plain) <= most:
+        # A step that fails gives nothing: go through the last one again in small ones.
+        plain, _ = _read_in_steps(data, codec, most, _SALVAGE_STEP)
+    return plain, problem
+
+
+def _read_in_steps(data: bytes, codec: str, most: int, step: int) -> tuple[bytes, str | None]:
+    good = bytearray()
+    stream = pa.CompressedInputStream(pa.BufferReader(data), codec)
+    try:
+        while len(good) <= most:
+            part = stream.read(step)
+            if not part:
+                return bytes(good), None
+            good += part
+    except OSError as error:
+        how = "ends too early: the file is truncated" if "runcated" in str(error) else "is damaged here"
+        return bytes(good), f"the {codec} stream {how}; what comes after it cannot be read"
+    return bytes(good), _too_large(most)

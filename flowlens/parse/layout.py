@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from flowlens.schema import BY_COLUMN, DEFAULT_FIELDS, TGW_FIELDS
 
-__all__ = ["DEFAULT", "Fields", "Layout", "header_layout", "layout_of", "repeated_field"]
+__all__ = ["DEFAULT", "TGW", "Fields", "Layout", "header_layout", "layout_of", "repeated_field"]
 
-#: What `fields=` accepts: a LogFormat, a list of names, "default" or "tgw".
-Fields = str | Iterable[str]
+#: What `fields=` accepts: a LogFormat, a list of names, "default", "tgw", or the answer of DescribeFlowLogs.
+Fields = str | Iterable[str] | Mapping[str, object]
 
 #: The columns of a line, in their order.
 Layout = tuple[str, ...]
@@ -34,6 +34,8 @@ def layout_of(fields: Fields) -> Layout:
         return DEFAULT
     if fields == "tgw":
         return TGW
+    if isinstance(fields, Mapping):
+        fields = _described_format(fields)
     names = _names(fields) if isinstance(fields, str) else list(fields)
     wrong = [name for name in names if not isinstance(name, str) or not _NAME.fullmatch(name)]
     if wrong or not names:
@@ -47,6 +49,17 @@ def layout_of(fields: Fields) -> Layout:
     if repeated:
         raise ValueError(f"fields={fields!r} names {repeated!r} more than once")
     return layout
+
+
+def _described_format(answer: Mapping[str, object]) -> str:
+    """Return the format in an answer of DescribeFlowLogs, or in one flow log of it."""
+    flow_logs = answer.get("FlowLogs", [answer])
+    described = [log for log in flow_logs if isinstance(log, Mapping)] if isinstance(flow_logs, list) else []
+    formats = {str(log["LogFormat"]): str(log.get("FlowLogId")) for log in described if "LogFormat" in log}
+    if len(formats) != 1:
+        found = "no LogFormat" if not formats else f"the flow logs {', '.join(formats.values())}, of different formats"
+        raise ValueError(f"fields= needs the one flow log that wrote the lines; there is {found}. Pass its 'LogFormat'")
+    return next(iter(formats))
 
 
 def _names(fields: str) -> list[str]:

@@ -1,101 +1,72 @@
-"""AWS Parquet files: underscored names, ``-`` in strings and null in integers for a missing value.
-
-AWS does not say this in so many words; four readers that meet such files agree on it. Files that pandas wrote, with
-numbers as text or as floats, read as well.
-"""
+"""Parquet files: as AWS writes them, as pandas or Spark write them, and those of Security Lake."""
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING
 
-from flowlens.errors import BadLine
+import pyarrow as pa
+
+from flowlens.parse.compression import most_bytes
+from flowlens.parse.named import read_named, refuse_what_is_no_record
+from flowlens.parse.naming import columns_of
+from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.reading import Parsed, Reading, RefusedError
-from flowlens.parse.values import arrow_type, complaint, largest, wrong_words
-from flowlens.schema import BY_COLUMN, Field, field_for
+from flowlens.parse.security_lake import read_ocsf
+from flowlens.schema import BY_COLUMN
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 __all__ = ["PARQUET_MAGIC", "read_parquet"]
 
 PARQUET_MAGIC = b"PAR1"
 
+# A repeated record costs next to nothing in Parquet, so a small file can declare any number of them.
+_ANY_ROWS, _ROWS_PER_BYTE = 1_000_000, 50
+
 
 def read_parquet(data: bytes, reading: Reading) -> Parsed:
-    """Read one Parquet file; a record that cannot be right is reported with its row number as its line."""
+    """Read one Parquet file; a record that cannot be right is reported with its row number as its line.
+
+    Raises
+    ------
+    RefusedError
+        If the file is damaged, or its columns are not those of a flow log.
+    """
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        names = {name.replace("-", "_"): name for name in file.schema_arrow.names}
-        if not names or sum(name in BY_COLUMN for name in names) < min(2, len(names)):
-            raise RefusedError(1, ", ".join(names), "this Parquet file has no columns of a flow log")
-        wanted = reading.wanted(tuple(names))
-        table = file.read([names[name] for name in wanted], use_threads=reading.threads)
+        metadata = pq.read_metadata(pa.BufferReader(data))
+        _refuse_a_bomb(metadata, len(data))
+        schema = metadata.schema.to_arrow_schema()
+        _refuse_other_columns(schema.names)
+        names = columns_of(schema.names, {})
+        wanted = None if is_ocsf(schema.names) else [names[column] for column in reading.wanted(tuple(names))]
+        # Words as they are stored, each once: a file of repeated long words would otherwise unpack to anything.
+        words = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
+        table = file.read(wanted, use_threads=reading.threads)
     except (pa.ArrowException, OSError) as error:
         raise RefusedError(1, "", f"the Parquet file is damaged: {error}") from error
-    columns: dict[str, pa.Array] = {}
-    wrong: dict[str, pa.Array] = {}
-    for name in wanted:
-        columns[name], wrong[name] = _values(field_for(name), _plain(table[names[name]].combine_chunks()))
-    good = pa.table(columns)
-    bad = _any(list(wrong.values()))
-    if not pc.any(bad).as_py():
-        return Parsed([good])
-    rows = pc.indices_nonzero(bad).to_pylist()
-    bad_lines = [
-        _bad_row(table, row, {name: wrong[name][row].as_py() for name in wanted}, reading.file) for row in rows
-    ]
-    return Parsed([good.filter(pc.invert(bad))], bad_lines)
+    return read_ocsf(table, reading) if wanted is None else read_named(table, names, reading)
 
 
-def _any(masks: list[pa.Array]) -> pa.Array:
-    total = masks[0]
-    for mask in masks[1:]:
-        total = pc.or_(total, mask)
-    return total
-
-
-def _bad_row(table: pa.Table, row: int, wrong: dict[str, bool], file: str) -> BadLine:
-    record = table.slice(row, 1).to_pylist()[0]
-    name = next(name for name in wrong if wrong[name])
-    field = field_for(name)
-    value = str(record.get(name, record.get(field.name)))
-    return BadLine(
-        file, row + 1, " ".join(map(str, record.values())), complaint(field, value) or f"{field.name} is {value!r}"
+def _refuse_a_bomb(metadata: pq.FileMetaData, stored: int) -> None:
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    unpacked = sum(
+        group.column(place).total_uncompressed_size for group in groups for place in range(group.num_columns)
     )
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    """Return a column as integers or as text."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _plain(column.dictionary_decode())
-    if pa.types.is_timestamp(kind):
-        return column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-    if pa.types.is_floating(kind):
-        # pandas makes floats of integers where values are missing
-        column = pc.if_else(pc.is_nan(column), None, column)
-        return (
-            column.cast(pa.int64()) if pc.all(pc.equal(column, pc.trunc(column))).as_py() else column.cast(pa.string())
+    if metadata.num_rows > max(_ANY_ROWS, _ROWS_PER_BYTE * stored) or unpacked > most_bytes(stored):
+        raise RefusedError(
+            1,
+            "",
+            f"the Parquet file of {stored:,} bytes says that it holds {metadata.num_rows:,} rows, {unpacked:,} bytes: "
+            "no flow log shrinks like that",
         )
-    if pa.types.is_nested(kind):
-        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
-    return column if pa.types.is_integer(kind) else column.cast(pa.string())
 
 
-def _values(field: Field, column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Return a column in the type of its field, and for each value whether it cannot be right."""
-    if pa.types.is_integer(column.type) and field.kind not in {"text", "address"}:
-        numbers = column.cast(pa.int64(), safe=False)
-        wrong = pc.fill_null(pc.or_(pc.less(numbers, 0), pc.greater(numbers, largest(field))), False)
-        return pc.if_else(wrong, None, numbers).cast(arrow_type(field)), wrong
-    words = pc.if_else(pc.equal(column.cast(pa.string()), "-"), None, column.cast(pa.string()))
-    if field.kind not in {"text", "address"}:
-        # pandas makes floats of integers where values are missing: 443.0
-        words = pc.replace_substring_regex(words, r"\.0$", "")
-    words = words.dictionary_encode()
-    wrong_here = wrong_words(field, words.dictionary)
-    wrong = pc.fill_null(pc.take(wrong_here, words.indices), False)
-    if field.kind in {"text", "address"}:
-        return words, wrong
-    numbers = pc.if_else(wrong_here, None, words.dictionary).cast(arrow_type(field))
-    return pc.take(numbers, words.indices), wrong
+def _refuse_other_columns(names: list[str]) -> None:
+    # As AWS delivers them, the fields are any that the user chose, even without addresses.
+    as_aws_writes_them = sum(name.replace("-", "_") in BY_COLUMN for name in names)
+    if not is_ocsf(names) and (as_aws_writes_them < min(2, len(names)) or len(set(names)) < len(names) or not names):
+        refuse_what_is_no_record(names)

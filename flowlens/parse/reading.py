@@ -9,7 +9,11 @@ import pyarrow as pa
 from flowlens.errors import BadLine
 from flowlens.parse.layout import Layout
 
-__all__ = ["Parsed", "Reading", "RefusedError"]
+__all__ = ["ENVELOPE", "Parsed", "Reading", "RefusedError"]
+
+
+#: With this begin the names of what CloudWatch Logs writes before a record, which is no field of it.
+ENVELOPE = "@"
 
 
 class RefusedError(Exception):
@@ -43,8 +47,8 @@ class Reading:
 
     def wanted(self, names: Layout) -> list[str]:
         """Return the columns to read; where none of them is here, the first one still counts the records."""
-        wanted = [name for name in names if self.columns is None or name in self.columns]
-        return wanted or list(names[:1])
+        fields = [name for name in names if not name.startswith(ENVELOPE)]
+        return [name for name in fields if self.columns is None or name in self.columns] or fields[:1]
 
 
 @dataclass(slots=True)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
-from flowlens.parse.layout import DEFAULT, Layout, header_layout, repeated_field
-from flowlens.parse.reading import Parsed, Reading, RefusedError
-from flowlens.parse.values import arrow_type, column_is_clean, complaint
+from flowlens.parse.headerless import headerless_layout
+from flowlens.parse.layout import Layout, header_layout, repeated_field
+from flowlens.parse.lines import end_of_line, line_at, problem_with, tokens_of
+from flowlens.parse.lookalikes import refuse_foreign_names, refuse_foreign_text
+from flowlens.parse.reading import ENVELOPE, Parsed, Reading, RefusedError
+from flowlens.parse.values import MILLISECONDS_FROM, arrow_type, column_is_clean, seconds_of
 from flowlens.schema import field_for
 
 __all__ = ["read_text", "read_together"]
@@ -26,7 +29,6 @@ __all__ = ["read_text", "read_together"]
 _BOM = b"\xef\xbb\xbf"
 _PIECES = 8
 _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
-_TRIED_FOR_DEFAULT = 20  # lines
 
 _HEAD = 1 << 16  # bytes in which the first record begins, unless somebody put a long comment before it
 _BLOCK = 1 << 24  # bytes that Arrow parses at a time
@@ -35,6 +37,8 @@ _SHARED_BLOCK = 1 << 22  # the same where all cores parse one file
 # Arrow's number parser takes hexadecimal for numbers; a flow log has none.
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _HEXADECIMAL = re.compile(rb"0[xX]")
+
+_ZONE = re.compile(rb"(?:Z|[+-]\d\d:?\d\d)$")
 
 # A cheap first sieve for header lines in the middle of a file; `header_layout` decides.
 _MAYBE_HEADER = re.compile(rb"^[a-z][a-z0-9_-]*(?:[ \t]+[a-z][a-z0-9_-]*)*[ \t]*(?:#[^\n]*)?$", re.MULTILINE)
@@ -109,16 +113,18 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     begin, line = _first_content(data)
     if begin == len(data):
         return None
-    first = _line_at(data, begin)
+    first = line_at(data, begin)
     header = header_layout(first)
     if header:
+        refuse_foreign_names(first.decode().split(), line)
         repeated = repeated_field(header)
         if repeated:
             raise RefusedError(
                 line, first.decode("utf-8", "replace"), f"the header names the field {repeated!r} more than once"
             )
-        return header, _end_of_line(data, begin), line + 1
-    return reading.layout or _default_if_it_fits(data, begin, line), begin, line
+        return header, end_of_line(data, begin), line + 1
+    refuse_foreign_text(first, line)
+    return headerless_layout(data, begin, line, reading.layout), begin, line
 
 
 def _unix_lines(data: bytes) -> bytes:
@@ -126,58 +132,28 @@ def _unix_lines(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
-def _end_of_line(data: bytes, begin: int) -> int:
-    """Return where the line after the one at `begin` starts."""
-    return data.find(b"\n", begin) + 1 or len(data)
-
-
-def _line_at(data: bytes, begin: int) -> bytes:
-    return data[begin : _end_of_line(data, begin)].strip()
-
-
 def _first_content(data: bytes) -> tuple[int, int]:
     """Return where the first line that is neither blank nor a comment starts, and its number."""
     begin, number = 0, 1
     while begin < len(data):
-        line = _line_at(data, begin)
+        line = line_at(data, begin)
         if line and not line.startswith(b"#"):
             break
-        begin, number = _end_of_line(data, begin), number + 1
+        begin, number = end_of_line(data, begin), number + 1
     return begin, number
-
-
-def _default_if_it_fits(data: bytes, begin: int, line: int) -> Layout:
-    """Return the default layout if one of the first lines is a record of it, field by field.
-
-    Fourteen values alone prove nothing: a custom format can have fourteen fields too.
-    """
-    first = _line_at(data, begin).decode("utf-8", "replace")
-    for _ in range(_TRIED_FOR_DEFAULT):
-        with suppress(UnicodeDecodeError):
-            tokens = _tokens(_line_at(data, begin))
-            # Version 2 is the default format: with other fields the version is higher.
-            if tokens and tokens[0] == "2" and _complaint(tokens, DEFAULT) is None and tokens[-1] != "-":
-                return DEFAULT
-        begin = _end_of_line(data, begin)
-    raise RefusedError(
-        line,
-        first,
-        "the file has no header line and its lines are not in the default format, so nothing says which value is "
-        "which. If these are flow log records, pass their format: fields='${version} ${account-id} ...' as 'aws ec2 "
-        "describe-flow-logs' prints it under LogFormat",
-    )
 
 
 def _clean_table(text: memoryview, layout: Layout, reading: Reading) -> pa.Table:
     """Read text whose every line is a record, in one go."""
-    told_by_value = next((column for column in layout if field_for(column).kind != "text"), None)
+    fields = [column for column in layout if not column.startswith(ENVELOPE)]
+    told_by_value = next((column for column in fields if field_for(column).kind != "text"), None)
     if _may_hold_hexadecimal(text) or (told_by_value is None and _MAYBE_HEADER.search(text)):
         raise _UncleanError
     wanted = reading.wanted(layout)
     # Looked at even where they are not asked for: a comment shows in the first column, a header in the middle of a file
     # in any column that is not text.
-    witnesses = {layout[0], told_by_value or layout[0]}
-    read = [*wanted, *(column for column in layout if column in witnesses and column not in wanted)]
+    witnesses = {fields[0], told_by_value or fields[0]}
+    read = [*wanted, *(column for column in fields if column in witnesses and column not in wanted)]
     try:
         table = _table(text, layout, read, reading.threads)
     except pa.ArrowInvalid as error:
@@ -193,11 +169,19 @@ def _may_hold_hexadecimal(text: memoryview) -> bool:
     return (b"x" in whole or b"X" in whole) and _HEXADECIMAL.search(text) is not None
 
 
+def _in_seconds(tokens: list[str], layout: Layout) -> list[str]:
+    """Return the values of a line with times in Unix seconds, which Arrow takes for them."""
+    times = {place for place, column in enumerate(layout) if field_for(column).kind == "time"}
+    iso = {place: seconds_of(tokens[place]) for place in times}
+    return [value if iso.get(place) is None else str(iso[place]) for place, value in enumerate(tokens)]
+
+
 def _table(text: memoryview, layout: Layout, columns: list[str], threads: bool) -> pa.Table:
     types = {column: arrow_type(field_for(column)) for column in columns}
+    iso = _iso_times(text, layout, columns)
     if not text:
         return pa.table({column: pa.array([], kind) for column, kind in types.items()})
-    return pa_csv.read_csv(
+    table = pa_csv.read_csv(
         pa.BufferReader(text),
         read_options=pa_csv.ReadOptions(
             column_names=list(layout),
@@ -207,9 +191,36 @@ def _table(text: memoryview, layout: Layout, columns: list[str], threads: bool) 
         parse_options=pa_csv.ParseOptions(delimiter=" ", quote_char=False, double_quote=False),
         # Arrow would check every value; `column_is_clean` checks the distinct ones.
         convert_options=pa_csv.ConvertOptions(
-            check_utf8=False, column_types=types, include_columns=columns, null_values=["-"], strings_can_be_null=True
+            check_utf8=False,
+            column_types={**types, **iso},
+            include_columns=columns,
+            null_values=["-"],
+            strings_can_be_null=True,
         ),
     )
+    for column in iso:
+        table = table.set_column(table.column_names.index(column), column, _seconds(table[column]))
+    return table
+
+
+def _iso_times(text: memoryview, layout: Layout, columns: list[str]) -> dict[str, pa.TimestampType]:
+    """Return how to read the times that are not in Unix seconds, judging by the first line."""
+    first = bytes(text[:_SMALL]).partition(b"\n")[0].split()
+    if len(first) != len(layout):
+        return {}
+    tokens = {column: first[layout.index(column)] for column in columns if field_for(column).kind == "time"}
+    return {
+        column: pa.timestamp("ns", "UTC" if _ZONE.search(token) else None)
+        for column, token in tokens.items()
+        if b"T" in token
+    }
+
+
+def _seconds(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    seconds = pc.floor_temporal(times, unit="second").cast(pa.timestamp("s", times.type.tz)).cast(pa.int64())
+    if pc.any(pc.or_(pc.less(seconds, 0), pc.greater_equal(seconds, MILLISECONDS_FROM))).as_py():
+        raise _UncleanError
+    return seconds.cast(pa.uint64())
 
 
 def _segments(data: bytes, layout: Layout, begin: int, line: int) -> list[tuple[Layout, int, int, int]]:
@@ -235,7 +246,7 @@ def _corner(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Pa
         return
     step, begin = len(text) // _PIECES, 0
     while begin < len(text):
-        end = _end_of_line(text, min(begin + step, len(text) - 1))
+        end = end_of_line(text, min(begin + step, len(text) - 1))
         piece = text[begin:end]
         try:
             parsed.tables.append(_clean_table(memoryview(piece), layout, reading))
@@ -252,38 +263,17 @@ def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, pars
     good: list[str] = []
     for number, raw in enumerate(text.split(b"\n"), start=line):
         try:
-            tokens = _tokens(raw)
+            tokens = tokens_of(raw)
         except UnicodeDecodeError:
             problem: str | None = "the line is not UTF-8 text"
         else:
             if not tokens:
                 continue
-            problem = _complaint(tokens, layout)
+            problem = problem_with(tokens, layout)
         if problem is None:
-            good.append(" ".join(tokens))
+            good.append(" ".join(_in_seconds(tokens, layout)))
         else:
             parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), problem))
     if good:
         records = memoryview("\n".join(good).encode())
         parsed.tables.append(_table(records, layout, reading.wanted(layout), reading.threads))
-
-
-def _tokens(line: bytes) -> list[str]:
-    """Return the values of a line; runs of white space count as one and a '#' value starts a comment.
-
-    AWS's own examples have both: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html
-    """
-    tokens = [token.decode("utf-8") for token in line.split()]
-    comment = next((place for place, token in enumerate(tokens) if token.startswith("#")), len(tokens))
-    return tokens[:comment]
-
-
-def _complaint(tokens: list[str], layout: Layout) -> str | None:
-    """Return the first thing that is wrong with the values of a line."""
-    if len(tokens) != len(layout):
-        return f"{len(tokens)} values where the format has {len(layout)} fields"
-    for column, token in zip(layout, tokens, strict=True):
-        problem = complaint(field_for(column), token)
-        if problem:
-            return problem
-    return None

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 import socket
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlens.schema import Field
 
-__all__ = ["MILLISECONDS_FROM", "TEXT", "arrow_type", "column_is_clean", "complaint", "largest", "wrong_words"]
+__all__ = [
+    "MILLISECONDS_FROM",
+    "TEXT",
+    "arrow_type",
+    "column_is_clean",
+    "complaint",
+    "largest",
+    "seconds_of",
+    "unix_seconds",
+    "wrong_words",
+]
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 _ARROW_TYPES = {
@@ -83,6 +94,27 @@ def wrong_words(field: Field, words: pa.StringArray) -> pa.BooleanArray:
     return pa.array([complaint(field, word) is not None for word in words.to_pylist()], pa.bool_())
 
 
+def seconds_of(word: str) -> int | None:
+    """Return the Unix seconds of a time in ISO 8601, UTC where it names no zone, or None where it is none."""
+    if "-" not in word[:5]:  # digits alone would be a date to Python
+        return None
+    try:
+        moment = datetime.fromisoformat(word)
+        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < MILLISECONDS_FROM else None
+
+
+def unix_seconds(words: pa.StringArray) -> pa.UInt64Array:
+    """Return the Unix seconds of times in ISO 8601, null for anything else.
+
+    Athena writes ``2026-03-10 14:00:00.000 UTC``, CloudWatch Logs Insights the same without the zone.
+    """
+    seconds = [None if word is None else seconds_of(word.removesuffix(" UTC")) for word in words.to_pylist()]
+    return pa.array(seconds, pa.uint64())
+
+
 def complaint(field: Field, word: str) -> str | None:
     """Return what is wrong with one value of a field as it stands in the line, or None."""
     if word == "-":
@@ -94,11 +126,15 @@ def complaint(field: Field, word: str) -> str | None:
         return None if word in field.values else f"{field.name} is {word!r}, not {' or '.join(field.values)}"
     if field.kind == "text":
         return None if word else f"{field.name} is empty"
-    # int() of a very long text is slow and refused by Python; no number here has more than 19 digits.
-    if _DIGITS.fullmatch(word) and len(word.lstrip("0")) <= 19 and int(word) <= largest(field):
+    if _is_number(field, word) or (field.kind == "time" and seconds_of(word) is not None):
         return None
-    wanted = {"int64": "a whole number", "time": "a time in Unix seconds"}
+    wanted = {"int64": "a whole number", "time": "a time"}
     return f"{field.name} is {word!r}, not {wanted.get(field.kind, f'a whole number from 0 to {largest(field)}')}"
+
+
+def _is_number(field: Field, word: str) -> bool:
+    # int() of a very long text is slow and refused by Python; no number here has more than 19 digits.
+    return bool(_DIGITS.fullmatch(word)) and len(word.lstrip("0")) <= 19 and int(word) <= largest(field)
 
 
 def _is_ipv6(word: str) -> bool:

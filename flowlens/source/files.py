@@ -81,9 +81,13 @@ def _paths(source: str) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the data files below a folder; names that begin with '.' or '_' are bookkeeping, as for Spark and Hive."""
+    """Yield the data files below a folder, without bookkeeping.
+
+    That is names that begin with '.' or '_', as for Spark and Hive, and what CloudWatch Logs writes to see whether it
+    may export.
+    """
     for entry in folder.iterdir():
-        if entry.name.startswith((".", "_")):
+        if entry.name.startswith((".", "_")) or entry.name == "aws-logs-write-test":
             continue
         if entry.is_dir():
             yield from _below(entry)

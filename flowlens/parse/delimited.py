@@ -1,0 +1,140 @@
+"""CSV with a header: results of Athena and Logs Insights, downloads of the CloudWatch console, what pandas wrote.
+
+A file with a column of whole lines, as the console's ``timestamp,message``, is read as those lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from flowlens.errors import BadLine
+from flowlens.parse.documents import read_messages
+from flowlens.parse.named import read_named, refuse_what_is_no_record
+from flowlens.parse.naming import columns_of, known_names, message_name
+from flowlens.parse.reading import Parsed, Reading, RefusedError
+from flowlens.parse.values import arrow_type, column_is_clean
+from flowlens.schema import Field, field_for
+
+__all__ = ["csv_header", "read_csv"]
+
+_DELIMITERS = ",;"
+_BLOCK = 1 << 22  # bytes that Arrow parses at a time
+_LONGEST_HEADER = 1 << 16  # bytes
+_MOST_LINES = 20  # of one record, where a value holds line ends
+
+# Arrow's number parser takes hexadecimal for numbers; a flow log has none.
+_HEXADECIMAL = re.compile(rb"[\",;]0[xX]")
+
+
+def csv_header(line: bytes) -> tuple[list[str], str] | None:
+    """Return the names in the header of a CSV file and what parts them, or None where the line is no such header."""
+    text = line[:_LONGEST_HEADER].decode("utf-8", "replace")
+    delimiter = max(_DELIMITERS, key=text.count)
+    if delimiter not in text:
+        return None
+    names = [name.strip() for name in _values(text, delimiter)]
+    return (names, delimiter) if known_names(names) or message_name(names) else None
+
+
+def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) -> Parsed:
+    """Read one CSV file with these names in its header.
+
+    Raises
+    ------
+    RefusedError
+        If its columns are not those of records.
+    """
+    message = message_name(names)
+    if message and names.count(message) == 1:
+        try:
+            return _read_lines(data, names, message, delimiter, reading)
+        except RefusedError:
+            # Beside a line in a format that is not known, Logs Insights gives the fields that it found in it.
+            if not {"srcaddr", "dstaddr"} <= set(columns_of(names, {})):
+                raise
+    refuse_what_is_no_record(names)
+    columns = columns_of(names, {})
+    wanted = reading.wanted(tuple(columns))
+    types = {columns[column]: arrow_type(field_for(column)) for column in wanted}
+    table = None if _HEXADECIMAL.search(data) else _table(data, names, types, delimiter, threads=reading.threads)
+    if table is not None and all(_is_clean(field_for(column), table[columns[column]]) for column in wanted):
+        return Parsed([table.rename_columns(wanted)])
+    rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
+    texts = {name: pa.array(values, pa.string()) for name, values in zip(names, rows, strict=True)}
+    parsed = read_named(pa.table(texts), columns, reading, numbers=numbers)
+    return Parsed(parsed.tables, sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line))
+
+
+def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, reading: Reading) -> Parsed:
+    table = _table(data, names, {message: pa.string()}, delimiter, threads=reading.threads)
+    if table is not None and not table[message].null_count and b'\n"' not in data:
+        return read_messages(table[message], reading, numbers=range(2, table.num_rows + 2))
+    rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
+    messages = pa.chunked_array([rows[names.index(message)]], pa.string())
+    parsed = read_messages(messages, reading, numbers=numbers)
+    return Parsed(parsed.tables, sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line))
+
+
+def _table(
+    data: bytes, names: list[str], types: dict[str, pa.DataType], delimiter: str, *, threads: bool
+) -> pa.Table | None:
+    """Read columns of a CSV file in which every row is as it should be; None where one is not."""
+    try:
+        return pa_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=threads, block_size=_BLOCK),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=types, include_columns=list(types), null_values=["", "-"], strings_can_be_null=True
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+
+
+def _is_clean(field: Field, column: pa.ChunkedArray) -> bool:
+    # White space parts values in a line of text only; Arrow has looked at the encoding.
+    return (field.kind == "text" and not field.closed) or column_is_clean(field, column)
+
+
+def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[list[list[str]], list[int], list[BadLine]]:
+    """Return the values of each column, the line in which each row begins, and the lines that are no row."""
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    bad_lines: list[BadLine] = []
+    lines = re.split(r"\r\n|\r|\n", data.decode("utf-8", "replace"))
+    number = 1
+    while number < len(lines):
+        line, values = _row(lines, number, delimiter)
+        if len(values) == len(names):
+            rows.append(values)
+            numbers.append(number + 1)
+        elif line.strip():
+            reason = f"{len(values)} values where the header has {len(names)} names"
+            bad_lines.append(BadLine(file, number + 1, line, reason))
+        number += line.count("\n") + 1
+    columns = [[row[place] for row in rows] for place in range(len(names))]
+    return columns, numbers, bad_lines
+
+
+def _row(lines: list[str], number: int, delimiter: str) -> tuple[str, list[str]]:
+    """Return the text and the values of the row that begins in a line; a quoted value may run over several lines."""
+    line = lines[number]
+    if line.count('"') % 2:
+        for end in range(number + 2, min(number + _MOST_LINES, len(lines)) + 1):
+            if lines[end - 1].count('"') % 2:
+                text = "\n".join(lines[number:end])
+                return text, _values(text, delimiter)
+    return line, _values(line, delimiter)
+
+
+def _values(line: str, delimiter: str) -> list[str]:
+    """Return the values of a line, none where it cannot be parted."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []

@@ -1,0 +1,148 @@
+"""JSON in which flow logs travel: answers of CloudWatch Logs, subscriptions, Firehose, query results, records.
+
+A document holds *messages*, which are the lines of a log and are read as its text, or *rows*, which are records with
+named values. Large files are of one plain shape, and Arrow reads those; `shapes.py` takes whatever else there is apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowlens.errors import BadLine
+from flowlens.parse.named import read_named, refuse_what_is_no_record
+from flowlens.parse.naming import columns_of, known_names
+from flowlens.parse.ocsf import is_ocsf
+from flowlens.parse.plain_documents import plain_messages, plain_rows
+from flowlens.parse.reading import Parsed, Reading, RefusedError
+from flowlens.parse.security_lake import read_ocsf
+from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts
+from flowlens.parse.text import read_text
+
+__all__ = ["read_json", "read_messages", "read_payloads"]
+
+_HEAD = 1 << 16  # bytes in which the word is looked for
+_DEEPEST = 12  # objects inside objects
+
+
+def read_json(data: bytes, reading: Reading) -> Parsed:
+    """Read a file of one JSON document, or of many one after the other.
+
+    Raises
+    ------
+    RefusedError
+        If what it holds are no flow log records.
+    """
+    if b'"message"' in data[:_HEAD]:
+        messages = plain_messages(data, threads=reading.threads)
+        if messages is not None:
+            return read_messages(messages, reading)
+    else:
+        table = plain_rows(data, threads=reading.threads)
+        if table is not None:
+            return read_named(table, columns_of(table.column_names, {}), reading)
+    return _read_gathered(gather(data, reading.file), reading)
+
+
+def read_payloads(data: bytes, reading: Reading) -> Parsed:
+    """Read payloads of CloudWatch Logs subscriptions as Kinesis and Lambda get them, base64 of gzip, one a line."""
+    return _read_gathered(gather_payloads(data, reading.file), reading)
+
+
+def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Sequence[int] | None = None) -> Parsed:
+    """Read the lines of a log that came as texts; a bad one is reported with its number, by default its place.
+
+    Raises
+    ------
+    RefusedError
+        If the layout of the lines is not known.
+    """
+    first = next((text for text in messages[:100].to_pylist() if text), "")
+    # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line.
+    if first.lstrip()[:1] in {"{", "["} or pc.any(pc.match_substring_regex(messages, r"[\r\n]")).as_py():
+        return _read_gathered(gather_texts(messages.to_pylist(), numbers, reading.file), reading)
+    lines = b"".join(_lines(chunk) for chunk in messages.chunks)
+    return _numbered(read_text(lines, reading), numbers)
+
+
+def _lines(texts: pa.StringArray) -> memoryview:
+    """Return texts as lines: Arrow keeps them in one buffer anyway."""
+    lines = pc.binary_join_element_wise(texts, "", "\n")
+    return memoryview(lines.buffers()[2] or b"")[: pc.sum(pc.binary_length(lines)).as_py() or 0]
+
+
+def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:
+    if numbers is not None:
+        parsed.bad_lines = [replace(bad, line=numbers[bad.line - 1]) for bad in parsed.bad_lines]
+    return parsed
+
+
+def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:
+    parts = [Parsed([], gathered.bad_lines)]
+    if gathered.messages:
+        text = "\n".join(gathered.messages).encode("utf-8", "replace")
+        parts.append(_numbered(read_text(text, reading), gathered.message_numbers))
+    if gathered.rows:
+        parts += _read_rows(gathered.rows, gathered.row_numbers, reading, alone=not gathered.messages)
+    tables = [table for part in parts for table in part.tables]
+    return Parsed(tables, sorted((bad for part in parts for bad in part.bad_lines), key=lambda bad: bad.line))
+
+
+def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Reading, *, alone: bool) -> list[Parsed]:
+    """Read records of any keys and values; one that is no record is reported, and refused where all are none."""
+    ocsf = [place for place, row in enumerate(rows) if is_ocsf(row)]
+    flat = {place: _flat(row) for place, row in enumerate(rows) if not is_ocsf(row)}
+    plain = [place for place, row in flat.items() if known_names(row) >= 2]
+    if alone and not ocsf and not plain:
+        refuse_what_is_no_record(list(flat[0]), numbers[0])
+    parts = []
+    if ocsf:
+        parts.append(_read_ocsf([rows[place] for place in ocsf], [numbers[place] for place in ocsf], reading))
+    if plain:
+        table = _table([flat[place] for place in plain])
+        refuse_what_is_no_record(table.column_names, numbers[plain[0]])
+        names = columns_of(table.column_names, {})
+        parts.append(read_named(table, names, reading, numbers=[numbers[place] for place in plain]))
+    strange = flat.keys() - set(plain)
+    bad = [
+        BadLine(reading.file, numbers[place], json.dumps(rows[place]), "this is no flow log record")
+        for place in strange
+    ]
+    return [*parts, Parsed([], bad)]
+
+
+def _read_ocsf(rows: list[dict[str, object]], numbers: list[int], reading: Reading) -> Parsed:
+    try:
+        return read_ocsf(pa.Table.from_pylist(rows), reading, numbers=numbers)
+    except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
+        raise RefusedError(
+            numbers[0], json.dumps(rows[0]), f"these OCSF records do not fit together: {error}"
+        ) from error
+
+
+def _table(rows: list[dict[str, str | None]]) -> pa.Table:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
+
+
+def _flat(row: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[str, str | None]:
+    """Return a record with the keys of objects inside it joined by dots, and its values as text."""
+    flat: dict[str, str | None] = {}
+    for key, value in row.items():
+        name = _sound(f"{prefix}{key}")
+        if isinstance(value, dict) and depth < _DEEPEST:
+            flat.update(_flat(value, f"{name}.", depth + 1))
+        elif value is None or isinstance(value, str):
+            flat[name] = value if value is None else _sound(value)
+        else:
+            flat[name] = json.dumps(value)
+    return flat
+
+
+def _sound(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON can hold and Arrow cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,40 @@
+"""One line of text at a time: its values, what is wrong with them, and which lines are next to each other."""
+
+from __future__ import annotations
+
+from flowlens.parse.layout import Layout
+from flowlens.parse.values import complaint
+from flowlens.schema import field_for
+
+__all__ = ["end_of_line", "line_at", "problem_with", "tokens_of"]
+
+
+def end_of_line(data: bytes, begin: int) -> int:
+    """Return where the line after the one at `begin` starts."""
+    return data.find(b"\n", begin) + 1 or len(data)
+
+
+def line_at(data: bytes, begin: int) -> bytes:
+    """Return the line at `begin` without white space around it."""
+    return data[begin : end_of_line(data, begin)].strip()
+
+
+def tokens_of(line: bytes) -> list[str]:
+    """Return the values of a line; runs of white space count as one and a '#' value starts a comment.
+
+    AWS's own examples have both: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html
+    """
+    tokens = [token.decode("utf-8") for token in line.split()]
+    comment = next((place for place, token in enumerate(tokens) if token.startswith("#")), len(tokens))
+    return tokens[:comment]
+
+
+def problem_with(tokens: list[str], layout: Layout) -> str | None:
+    """Return the first thing that is wrong with the values of a line."""
+    if len(tokens) != len(layout):
+        return f"{len(tokens)} values where the format has {len(layout)} fields"
+    for column, token in zip(layout, tokens, strict=True):
+        problem = complaint(field_for(column), token)
+        if problem:
+            return problem
+    return None

@@ -1,0 +1,183 @@
+"""Tables with named columns to the fields of flow logs: Parquet, CSV, JSON records, query results, pandas frames.
+
+Whoever made the table may have kept numbers as text or as floats, times as text, and missing values as ``-``, as an
+empty text or as nothing; AWS's own Parquet has ``-`` in strings and null in integers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowlens.errors import BadLine
+from flowlens.parse.lookalikes import refuse_foreign_names
+from flowlens.parse.naming import columns_of, known_names, looks_like_results
+from flowlens.parse.reading import Parsed, Reading, RefusedError
+from flowlens.parse.values import TEXT, arrow_type, complaint, largest, unix_seconds, wrong_words
+from flowlens.schema import Field, field_for
+from flowlens.service import PROTOCOLS
+
+__all__ = ["read_named", "refuse_what_is_no_record"]
+
+_WORDS_FOR_NOTHING = pa.array(["-", ""])
+# What pandas, Python and SQL print for a missing number or time. In text they could be a name.
+_NUMBERS_FOR_NOTHING = pa.array(["-", "", "nan", "NaN", "NaT", "None", "null", "NULL", "<NA>"])
+_SHOWN = 1000  # characters of a value in a message
+
+
+def refuse_what_is_no_record(names: Sequence[str], line: int = 1) -> None:
+    """Raise for the columns of anything but flow log records.
+
+    Raises
+    ------
+    RefusedError
+        With the name of what it is, where that is known.
+    """
+    shown = ", ".join(names)
+    refuse_foreign_names(names, line)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated:
+        raise RefusedError(line, shown, f"the name {repeated!r} stands over more than one column")
+    if known_names(names) < 2:
+        raise RefusedError(line, shown, "these are no columns of a flow log")
+    if looks_like_results(columns_of(names, {})):
+        raise RefusedError(
+            line,
+            shown,
+            "these are results of a query and not flow log records: a record has srcaddr, dstaddr, and start, end, "
+            "srcport, version or log_status. If they are records, fl.from_frame(df, fields={'their name': 'srcaddr', "
+            "...}) takes them as such",
+        )
+
+
+def read_named(
+    table: pa.Table, names: Mapping[str, str], reading: Reading, *, numbers: Sequence[int] | None = None
+) -> Parsed:
+    """Read the records of a table, of which `names` tells the name that each flowlens column has there.
+
+    Those that cannot be right are reported with their number, which is their row where `numbers` does not say.
+    """
+    wanted = reading.wanted(tuple(names))
+    columns: dict[str, pa.Array] = {}
+    wrong: dict[str, pa.Array] = {}
+    for column in wanted:
+        columns[column], wrong[column] = _values(field_for(column), table[names[column]])
+    good = pa.table(columns)
+    bad = _any(list(wrong.values()))
+    if not pc.any(bad).as_py():
+        return Parsed([good])
+    bad_lines = []
+    for row in pc.indices_nonzero(bad).to_pylist():
+        column = next(column for column in wrong if wrong[column][row].as_py())
+        line = row + 1 if numbers is None else numbers[row]
+        bad_lines.append(_bad_row(table.slice(row, 1), names[column], field_for(column), line, reading.file))
+    return Parsed([good.filter(pc.invert(bad))], bad_lines)
+
+
+def _any(masks: Sequence[pa.Array]) -> pa.Array:
+    total = masks[0]
+    for mask in masks[1:]:
+        total = pc.or_(total, mask)
+    return total
+
+
+def _bad_row(row: pa.Table, name: str, field: Field, line: int, file: str) -> BadLine:
+    record = row.to_pylist()[0]
+    value = str(record[name])[:_SHOWN]
+    text = " ".join("-" if part is None else str(part) for part in record.values())
+    return BadLine(file, line, text, complaint(field, value) or f"{field.name} is {value!r}")
+
+
+def _values(field: Field, column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Return a column in the type of its field, and for each value whether it cannot be right."""
+    plain = _plain(field, column)
+    if pa.types.is_integer(plain.type):
+        wrong = pc.fill_null(pc.or_(pc.less(plain, 0), pc.greater(plain, largest(field))), False)
+        return pc.if_else(wrong, None, plain).cast(arrow_type(field)), wrong
+    words, codes = plain.dictionary, plain.indices
+    found, unsound = _texts(field, words) if field.kind in {"text", "address"} else _numbers(field, words)
+    wrong = pc.fill_null(pc.take(unsound, codes), False)
+    if pa.types.is_integer(found.type):
+        return pc.take(found, codes), wrong
+    return (pc.take(found, codes).dictionary_encode().cast(TEXT) if found.null_count else plain), wrong
+
+
+def _plain(field: Field, column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as integers where it and its field are numbers, and as dictionary-encoded text otherwise."""
+    kind, is_text = column.type, field.kind in {"text", "address"}
+    if pa.types.is_timestamp(kind) and field.kind == "time":
+        return column.combine_chunks().cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    if pa.types.is_floating(kind):
+        column = _whole(column.cast(pa.float64()))
+        kind = column.type
+    if pa.types.is_integer(kind):
+        if not is_text:
+            return column.combine_chunks().cast(pa.int64(), safe=False)
+        words = column.cast(pa.string())
+        # As a number, an account has lost the zeros it begins with.
+        return _encoded(pc.utf8_lpad(words, 12, "0") if field.name == "account-id" else words)
+    return _encoded(column)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return floats as integers where all are whole: pandas makes floats of integers where values are missing."""
+    known = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        return known.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return known
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = pa.chunked_array(
+            [_strings(chunk.dictionary).take(chunk.indices) for chunk in column.chunks], pa.string()
+        )
+    elif kind != pa.string():
+        column = pa.chunked_array([_strings(chunk) for chunk in column.chunks], pa.string())
+    return pa.chunked_array(column.dictionary_encode(), TEXT).unify_dictionaries().combine_chunks()
+
+
+def _strings(values: pa.Array) -> pa.StringArray:
+    if not pa.types.is_nested(values.type):
+        with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return values.cast(pa.string())
+    return pa.array([None if value is None else _text(value) for value in values.to_pylist()], pa.string())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _texts(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArray]:
+    nothing = pc.is_in(words, _WORDS_FOR_NOTHING)
+    # White space may stand in a name that came through another tool; only in a line of text it parts two values.
+    free = field.kind == "text" and not field.closed
+    unsound = pa.repeat(False, len(words)) if free else pc.and_not(wrong_words(field, words), nothing)
+    return pc.if_else(pc.or_(nothing, unsound), None, words), unsound
+
+
+def _numbers(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArray]:
+    words = pc.replace_substring_regex(pc.utf8_trim_whitespace(words), r"^([0-9]+)\.0*$", r"\1")
+    nothing = pc.is_in(words, _NUMBERS_FOR_NOTHING)
+    digits = pc.match_substring_regex(words, "^[0-9]{1,19}$")
+    numbers = pc.if_else(digits, words, None).cast(pa.uint64())
+    odd = pc.invert(pc.or_(digits, nothing))
+    if field.kind == "time" and pc.any(odd).as_py():
+        numbers = pc.coalesce(numbers, unix_seconds(pc.if_else(odd, words, None)))
+    if field.name == "protocol" and pc.any(odd).as_py():
+        numbers = pc.coalesce(numbers, _protocols(words))
+    sound = pc.fill_null(pc.less_equal(numbers, largest(field)), False)
+    return pc.if_else(sound, numbers, None).cast(arrow_type(field)), pc.and_not(pc.invert(sound), nothing)
+
+
+def _protocols(words: pa.StringArray) -> pa.UInt64Array:
+    place = pc.index_in(pc.utf8_lower(words), pa.array(list(PROTOCOLS)))
+    return pc.take(pa.array(PROTOCOLS.values(), pa.uint64()), place)

@@ -1,0 +1,195 @@
+"""Take JSON documents of any shape apart into the lines and the records that they hold.
+
+The shapes are those of CloudWatch Logs (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/), of its
+subscriptions (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html), and of what Lambda,
+Kinesis and Firehose wrap around those.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from flowlens.errors import BadLine
+from flowlens.parse.compression import decompress, most_bytes
+from flowlens.parse.naming import known_names, names_addresses
+
+__all__ = ["Gathered", "gather", "gather_payloads", "gather_texts"]
+
+_DEEPEST = 12  # wrappers inside wrappers; real ones have five
+
+# Lists whose elements are documents themselves, objects that wrap one, texts that are base64 of one.
+_LISTS = ("events", "logEvents", "results", "Records", "records")
+_WRAPPERS = ("awslogs", "kinesis")
+_PAYLOADS = ("data", "Data")
+_MESSAGES = ("message", "@message")
+_GZIP_IN_BASE64 = "H4sI"
+
+_DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BETWEEN = re.compile(r"[\s,]*")
+_OPENS_A_LIST = re.compile(rf'(\{{[^{{}}\[\]]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
+# What stands behind a list in its object: closing brackets and other keys.
+_BETWEEN_IN_OBJECT = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
+_NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n\s*(?=\{)")
+
+_COST_OF_RECURSION = 10_000  # characters
+_MOST_SCANS = 50  # times the length of the text: damage must not cost more than that
+
+_decode = json.JSONDecoder(strict=False).raw_decode
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What documents hold: lines of text, records with names, and what is neither, each with its number in the file."""
+
+    file: str
+    room: int  # bytes that payloads may still unpack to
+    number: int = 0
+    messages: list[str] = field(default_factory=list)
+    message_numbers: list[int] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+    row_numbers: list[int] = field(default_factory=list)
+    bad_lines: list[BadLine] = field(default_factory=list)
+
+    def add_message(self, text: str) -> None:
+        self.number += 1
+        self.messages.append(text)
+        self.message_numbers.append(self.number)
+
+    def add_row(self, row: dict[str, object]) -> None:
+        self.number += 1
+        self.rows.append(row)
+        self.row_numbers.append(self.number)
+
+    def add_bad(self, text: str, reason: str) -> None:
+        self.number += 1
+        self.bad_lines.append(BadLine(self.file, self.number, text, reason))
+
+
+def gather(data: bytes, file: str) -> Gathered:
+    """Take apart JSON documents, one after the other with white space, commas or nothing between them."""
+    into = Gathered(file, most_bytes(len(data)))
+    _take_documents(data.decode("utf-8", "replace"), into, 0)
+    return into
+
+
+def gather_payloads(data: bytes, file: str) -> Gathered:
+    """Take apart payloads of subscriptions, base64 of gzip, one a line."""
+    into = Gathered(file, most_bytes(len(data)))
+    for line in data.split():
+        _take_payload(line.decode("ascii", "replace"), into, 0)
+    return into
+
+
+def gather_texts(texts: Iterable[str | None], numbers: Sequence[int] | None, file: str) -> Gathered:
+    """Take apart the messages of a log, which hold one line each, or several, or JSON."""
+    into = Gathered(file, most_bytes(0))
+    for place, text in enumerate(texts):
+        into.number = place if numbers is None else numbers[place] - 1
+        _take_text(text or "", into, 0)
+    return into
+
+
+def _take_documents(text: str, into: Gathered, depth: int) -> None:
+    for document in _documents(text, into):
+        _take(document, into, depth)
+
+
+def _documents(text: str, into: Gathered) -> Iterator[object]:
+    """Yield the documents of a text; a damaged piece is reported, and what comes after it still read."""
+    between, budget = _BETWEEN, _MOST_SCANS * (len(text) + _COST_OF_RECURSION)
+    place = _skipped(between, text, 0)
+    while place < len(text):
+        try:
+            document, end = _decode(text, place)
+        except (ValueError, RecursionError) as error:
+            budget -= getattr(error, "pos", place + _COST_OF_RECURSION) - place
+            opening = _OPENS_A_LIST.match(text, place)
+            if opening and budget > 0:
+                # A large document with damage somewhere: the elements of its list stand by themselves.
+                between = _BETWEEN_IN_OBJECT if opening[1] else between
+                end = opening.end()
+            else:
+                following = _NEXT_OBJECT.search(text, place + 1) if budget > 0 else None
+                end = following.end() if following else len(text)
+                into.add_bad(text[place:end].rstrip(), f"the JSON is damaged or cut short here ({error})")
+        else:
+            # Behind a list that was stepped into, a text is the value of some other key.
+            if between is _BETWEEN or isinstance(document, dict | list):
+                yield document
+        place = _skipped(between, text, end)
+
+
+def _skipped(between: re.Pattern[str], text: str, place: int) -> int:
+    found = between.match(text, place)
+    return found.end() if found else place
+
+
+def _take(document: object, into: Gathered, depth: int) -> None:
+    if depth > _DEEPEST:
+        into.add_bad(str(document), "the JSON is nested too deeply to be a flow log")
+    elif isinstance(document, str):
+        _take_text(document, into, depth)
+    elif isinstance(document, list):
+        if document and all(isinstance(part, dict) and part.keys() == {"field", "value"} for part in document):
+            _take_object({str(part["field"]): part["value"] for part in document}, into, depth)
+            return
+        for part in document:
+            _take(part, into, depth + 1)
+    elif isinstance(document, dict):
+        _take_object(document, into, depth)
+    else:
+        into.add_bad(json.dumps(document), "a lone JSON value is no flow log record")
+
+
+def _take_object(document: dict[str, object], into: Gathered, depth: int) -> None:
+    if document.get("messageType") == "CONTROL_MESSAGE":  # a subscription says that it is there
+        return
+    inside: object
+    inner: tuple[str, ...] = (*_LISTS, *_WRAPPERS, *_MESSAGES)
+    if names_addresses(tuple(document)):
+        # Logs Insights gives fields beside the line that it found them in; the line has all of them.
+        inner = tuple(key for key in _MESSAGES if _DEFAULT_LINE.fullmatch(str(document.get(key))))
+    for key in inner:
+        inside = document.get(key)
+        fits = isinstance(inside, list) if key in _LISTS else isinstance(inside, dict | str)
+        if fits:
+            _take(inside, into, depth + 1)
+            return
+    inside = next((document[key] for key in _PAYLOADS if isinstance(document.get(key), str)), None)
+    if isinstance(inside, str) and known_names(document) < 2:
+        _take_payload(inside, into, depth + 1)
+    else:
+        into.add_row(document)
+
+
+def _take_text(text: str, into: Gathered, depth: int) -> None:
+    beginning = text[:100].lstrip()
+    if beginning.startswith(("{", "[")):
+        _take_documents(text, into, depth + 1)
+    elif beginning.startswith(_GZIP_IN_BASE64):
+        _take_payload(text, into, depth + 1)
+    else:
+        for line in _LINE_END.split(text):
+            if line and not line.isspace():
+                into.add_message(line)
+
+
+def _take_payload(text: str, into: Gathered, depth: int) -> None:
+    if depth > _DEEPEST:
+        into.add_bad(text, "the payloads are nested too deeply to be a flow log")
+        return
+    try:
+        plain, problem = decompress(base64.b64decode(text, validate=True), most=into.room)
+    except (binascii.Error, ValueError):
+        into.add_bad(text, "this is no base64, in which CloudWatch Logs wraps what it sends to Kinesis and Lambda")
+        return
+    into.room = max(into.room - len(plain), 0)
+    _take_text(plain.decode("utf-8", "replace"), into, depth)
+    if problem:
+        into.add_bad(text, problem)
