@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flowlens.schema import BY_COLUMN
+from flowlens.columns import Need, why_never
+from flowlens.schema import BY_COLUMN, TGW_FIELDS
 
 __all__ = ["NEEDS", "Ability", "ability"]
 
 _ENDS = ("srcaddr", "dstaddr")
 _VOLUME = (*_ENDS, "packets", "bytes")
 _FIVE_TUPLE = (*_ENDS, "srcport", "dstport", "protocol")
+_LOST = tuple(field.column for field in TGW_FIELDS if field.name.startswith("packets-lost"))
 
-#: The fields without which an analysis cannot run. Most do better with more; their documentation says how.
-NEEDS: dict[str, tuple[str, ...]] = {
+#: The fields without which an analysis cannot run; of those in a tuple of their own, any one is enough. Most analyses
+#: do better with more; their documentation says how.
+NEEDS: dict[str, tuple[Need, ...]] = {
     "window": ("start", "end"),
     "interval": ("start", "end"),
     "coverage": ("interface_id", "start", "end", "log_status"),
@@ -29,6 +32,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "matrix": _VOLUME,
     "ports": (*_FIVE_TUPLE, "packets", "bytes"),
     "fan_out": (*_ENDS, "dstport"),
+    "losses": (*_ENDS, _LOST),
     "conversations": (*_FIVE_TUPLE, "packets", "bytes", "start", "end"),
     "reject_pairs": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
     "diagnose": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
@@ -45,10 +49,13 @@ class Ability:
         The analysis.
     missing
         The fields that are not there.
+    why
+        Why this kind of log cannot have them; empty where a LogFormat could add them.
     """
 
     verb: str
     missing: tuple[str, ...]
+    why: str = ""
 
     def __bool__(self) -> bool:
         return not self.missing
@@ -56,6 +63,8 @@ class Ability:
     def __repr__(self) -> str:
         if self:
             return f"{self.verb}: yes"
+        if self.why:
+            return f"{self.verb}: no, {self.why}"
         tokens = " ".join(f"${{{BY_COLUMN[column].name}}}" for column in self.missing)
         return f"{self.verb}: no, add {tokens} to the LogFormat"
 
@@ -70,4 +79,8 @@ def ability(verb: str, columns: Collection[str]) -> Ability:
     """
     if verb not in NEEDS:
         raise ValueError(f"{verb!r} is no analysis of flowlens; there are {', '.join(NEEDS)}")
-    return Ability(verb, tuple(column for column in NEEDS[verb] if column not in columns))
+    needs = [(need,) if isinstance(need, str) else need for need in NEEDS[verb]]
+    lacking = [need for need in needs if not any(column in columns for column in need)]
+    missing = tuple(column for need in lacking for column in need)
+    reasons = dict.fromkeys(why_never(column, columns) for column in missing)
+    return Ability(verb, missing, "; ".join(reason for reason in reasons if reason))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +12,10 @@ import pandas as pd
 
 from flowlens.abilities import Ability, ability
 from flowlens.errors import NotAFlowFrameError
-from flowlens.flows import Measure, Reductions, SqlText
+from flowlens.flows import Measure, Reductions
 from flowlens.schema import BY_COLUMN
 from flowlens.selection import Ports, Selection, Words
+from flowlens.sqltext import SqlText
 from flowlens.timespan import TimeSpan
 
 if TYPE_CHECKING:
@@ -332,6 +335,61 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         from flowlens.engine import flows_of_words
 
         return SqlText(flows_of_words(self._df.columns, name=table), dialect, self._interval)
+
+    def to_parquet(
+        self, target: str | os.PathLike[str], *, partition_by: Sequence[str] = ("year", "month", "day")
+    ) -> list[Path]:
+        """Write the records as Parquet files as AWS delivers them: for Athena, Spark, DuckDB or `flowlens.read`.
+
+        Columns have AWS's names and types: integers of 32 bits, or 64 for counters and for `start` and `end` in Unix
+        seconds, and text; null is a missing value, and values of tags are percent-encoded. Columns that are no fields
+        keep numbers, truth values and times, and are text otherwise. The index is not stored.
+
+        Parameters
+        ----------
+        target : str or path
+            A folder, made when it is not there. Days can be added to it one by one.
+        partition_by : tuple of str
+            Folders to sort the records into by their `start` in UTC, from the outermost: any of ``"year"``,
+            ``"month"``, ``"day"`` and ``"hour"``. ``()`` writes one file without folders.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files, one a folder, records in their order. A frame without records gives one file without folders,
+            which holds the columns, or none where the target already has files.
+
+        Raises
+        ------
+        FileExistsError
+            If a folder to write to already holds files, or the target is laid out otherwise. Nothing is written then.
+        MissingFieldError
+            If the log has no `start` to make folders of.
+        ValueError
+            If `partition_by` is none of the above, or a column has no name of its own, or that of a folder.
+        ParseError
+            If a value cannot be of the type of its field.
+        NotADirectoryError
+            If `target` is a file.
+        FlowlensError
+            If `target` is a URL.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = df.flow.to_parquet(folder)
+        ...     again = fl.read(folder)
+        >>> [file.parent.relative_to(folder).as_posix() for file in files]
+        ['year=2026/month=03/day=10']
+        >>> again.equals(df)
+        True
+        """
+        from flowlens.store import write_parquet
+
+        return write_parquet(self._df, target, partition_by)
 
     @property
     def plot(self) -> FlowPlot:

@@ -1,23 +1,93 @@
-"""One column of any frame, in the type that its field has: whatever made the frame, analyses see the same."""
+"""One column of any frame, in the type that its field has: whatever made the frame, analyses see the same.
+
+Where a column is not there, the error says how to get it, or why this kind of log cannot have it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import pandas as pd
 
 from flowlens.errors import BadLine, MissingFieldError, ParseError
-from flowlens.schema import BY_COLUMN, field_for
+from flowlens.schema import BY_COLUMN, TGW_FIELDS, VPC_FIELDS, field_for
 
-__all__ = ["missing_field", "typed"]
+__all__ = ["GATEWAY_ONLY", "VPC_ONLY", "Need", "missing_field", "typed", "why_never"]
+
+#: A column that an analysis needs, or several of which any one will do.
+Need = str | tuple[str, ...]
+
+_OF_VPCS = frozenset(field.column for field in VPC_FIELDS)
+_OF_GATEWAYS = frozenset(field.column for field in TGW_FIELDS)
+
+#: What records of network interfaces have and records of transit gateways cannot have, and the other way round.
+VPC_ONLY, GATEWAY_ONLY = _OF_VPCS - _OF_GATEWAYS, _OF_GATEWAYS - _OF_VPCS
+
+_NOTHING_REFUSED = (
+    "security groups and network ACLs do not act at a transit gateway; what it lost is in losses(), "
+    "what was refused is in the flow logs of the VPCs"
+)
+
+#: Why records of a transit gateway lack a field of VPC records, and what to use instead.
+#: https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html
+_NOT_AT_A_GATEWAY = {
+    "action": _NOTHING_REFUSED,
+    "reject_reason": _NOTHING_REFUSED,
+    "interface_id": "they are made at attachments; use tgw_attachment_id as a key, or in its place: "
+    "df.rename(columns={'tgw_attachment_id': 'interface_id'})",
+    "instance_id": "they are made at attachments, not at instances; srcaddr and dstaddr are the real ends",
+    "vpc_id": "they tell both VPCs, tgw_src_vpc_id and tgw_dst_vpc_id",
+    "subnet_id": "they tell both subnets, tgw_src_subnet_id and tgw_dst_subnet_id",
+    "az_id": "they tell both zones, tgw_src_az_id and tgw_dst_az_id",
+    "pkt_srcaddr": "a transit gateway leaves addresses as they are, so srcaddr is the real source already",
+    "pkt_dstaddr": "a transit gateway leaves addresses as they are, so dstaddr is the real destination already",
+    "traffic_path": "the path is that between tgw_attachment_id and tgw_pair_attachment_id",
+}
+
+#: What can be done without a field, by analysis.
+_WITHOUT = {("timeline", "action"): " Pass by=None, or another column to split by."}
 
 
-def missing_field(column: str, what: str) -> MissingFieldError:
-    """Return the error for a field that is not there, with the token that would add it."""
-    if column in BY_COLUMN:
+def why_never(column: str, columns: Collection[str]) -> str:
+    """Tell why records with these columns can never have another one; empty where a LogFormat could add it.
+
+    A log that has fields of both kinds mixes records of VPCs and transit gateways, and either kind may lack a field.
+    """
+    of_gateway = not GATEWAY_ONLY.isdisjoint(columns)
+    if column in VPC_ONLY and of_gateway and VPC_ONLY.isdisjoint(columns):
+        why = _NOT_AT_A_GATEWAY.get(column, "AWS logs it for network interfaces only")
+        return f"transit gateway records have no {column}: {why}"
+    if column in GATEWAY_ONLY and not of_gateway:
+        if column.startswith("packets_lost"):
+            return "only transit gateway records count lost packets; what a VPC refused is in rejected()"
+        return f"only transit gateway records have {column}"
+    return ""
+
+
+def missing_field(column: Need, what: str, columns: Collection[str] = ()) -> MissingFieldError:
+    """Return the error for a field that is not there: the token that would add it, or why none can.
+
+    Parameters
+    ----------
+    column
+        The field; or several of which one would be enough.
+    what
+        What needs it.
+    columns
+        The columns that are there.
+    """
+    lacking = (column,) if isinstance(column, str) else column
+    named = " or ".join(repr(name) for name in lacking)
+    otherwise = _WITHOUT.get((what, lacking[0]), "")
+    if why := why_never(lacking[0], columns):
+        return MissingFieldError(f"{what} needs {named}, but {why}.{otherwise}")
+    if lacking[0] in BY_COLUMN:
+        tokens = " ".join(f"${{{field_for(name).name}}}" for name in lacking)
         return MissingFieldError(
-            f"{what} needs {column!r}, which this log does not have. Add ${{{field_for(column).name}}} to the "
-            "LogFormat of the flow log (a format is fixed when the flow log is created, so create a new one)."
+            f"{what} needs {named}, which this log does not have. Add {tokens} to the LogFormat of the flow log "
+            f"(a format is fixed when the flow log is created, so create a new one).{otherwise}"
         )
-    return MissingFieldError(f"{what} needs the column {column!r}, which this frame does not have.")
+    return MissingFieldError(f"{what} needs the column {named}, which this frame does not have.")
 
 
 def typed(df: pd.DataFrame, column: str) -> pd.Series:
@@ -31,7 +101,7 @@ def typed(df: pd.DataFrame, column: str) -> pd.Series:
         If a value cannot be of that type, with the row it stands in.
     """
     if column not in df.columns:
-        raise missing_field(column, "this selection")
+        raise missing_field(column, "this selection", df.columns)
     series: pd.Series = df[column]
     if column not in BY_COLUMN:
         # Text as in a field that AWS has not published yet, where '-' is a missing value too.

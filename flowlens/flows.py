@@ -13,10 +13,11 @@ from flowlens.timespan import width_in_seconds
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Reductions", "SqlText"]
+__all__ = ["Measure", "Reductions"]
 
 Result = TypeVar("Result")
 Measure = Literal["flows", "packets", "bytes"]
+LossMeasure = Literal["packets_lost", "flows", "packets"]
 
 
 class Reductions(ABC, Generic[Result]):
@@ -56,8 +57,7 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> df.flow.top_talkers(3)
+        >>> fl.sample().flow.top_talkers(3)
                srcaddr  flows  packets        bytes  peers     share
         0  10.20.11.40   1517  9662576  14026907218      8  0.506683
         1    10.20.0.5   1988  6794182   6906177445     12  0.249466
@@ -76,7 +76,7 @@ class Reductions(ABC, Generic[Result]):
             Width of the bins, as pandas writes it: ``"5min"``, ``"1h"``. Bins are counted from 1970-01-01 00:00 UTC, so
             those that divide a day begin at midnight; a record belongs to the bin of its `start`.
         by : str, optional
-            Column that splits each bin; None for no split.
+            Column that splits each bin; None for no split, as for a transit gateway, which has no `action`.
 
         Returns
         -------
@@ -93,8 +93,7 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> df.flow.timeline("12h")
+        >>> fl.sample().flow.timeline("12h")
                               start  action  flows   packets        bytes
         0 2026-03-10 00:00:00+00:00  ACCEPT  27733   2481989   6811153853
         1 2026-03-10 00:00:00+00:00  REJECT   2710      3464       212620
@@ -133,8 +132,7 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> df.flow.pairs(3)
+        >>> fl.sample().flow.pairs(3)
                srcaddr        dstaddr  flows  packets       bytes
         0    10.20.0.5  198.51.100.23     37  4420585  6629870428
         1  10.20.11.40  198.51.100.23     37  4420585  6629870428
@@ -171,8 +169,7 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> df.flow.ports(3)
+        >>> fl.sample().flow.ports(3)
            port  protocol  flows   packets        bytes
         0  5432         6  17753   1293254   5534335362
         1  8080         6  16594    151097    366664531
@@ -181,6 +178,53 @@ class Reductions(ABC, Generic[Result]):
         from flowlens.reduce import summary
 
         return self._reduce(lambda flows: summary.ports(flows, n=n, by=by))
+
+    def losses(
+        self, n: int | None = None, *, by: LossMeasure = "packets_lost", keys: Sequence[str] = ("srcaddr", "dstaddr")
+    ) -> Result:
+        r"""Rank what a transit gateway lost, by cause.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many rows; all where None.
+        by : {"packets_lost", "flows", "packets"}
+            What to rank by.
+        keys : str or sequence of str
+            The columns whose combinations are counted: ``("tgw_attachment_id", "dstaddr")``; none for causes alone.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `cause` (*no route*, *blackhole*, *MTU exceeded*, *TTL expired*), the keys, `flows` (records with losses of
+            that cause), `packets_lost` and, where logged, `packets` (of those records), `first`, `last`; largest first.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log counts no losses, as that of a VPC, or lacks a key.
+
+        Notes
+        -----
+        Records of all attachments are summed: a lost packet does not leave, so it should be logged only where it came
+        in. AWS does not say so (https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html); `flow_direction` as a
+        key shows whether your log counts losses on the way out, too.
+
+        Examples
+        --------
+        >>> import io, flowlens as fl
+        >>> log = b"10.1.0.4 10.2.0.9 5 0\n10.1.0.4 10.3.0.7 40 2\n"
+        >>> df = fl.read(io.BytesIO(log), fields="srcaddr dstaddr packets-lost-no-route packets-lost-mtu-exceeded")
+        >>> df.flow.losses()
+                  cause   srcaddr   dstaddr  flows  packets_lost
+        0      no route  10.1.0.4  10.3.0.7      1            40
+        1      no route  10.1.0.4  10.2.0.9      1             5
+        2  MTU exceeded  10.1.0.4  10.3.0.7      1             2
+        """
+        from flowlens.reduce import losses
+
+        columns = (keys,) if isinstance(keys, str) else tuple(keys)
+        return self._reduce(lambda flows: losses.losses(flows, n=n, by=by, keys=columns))
 
     def fan_out(self, *, key: str = "srcaddr") -> Result:
         """Count how many peers and ports each address reaches for.
@@ -193,8 +237,8 @@ class Reductions(ABC, Generic[Result]):
         Returns
         -------
         pandas.DataFrame
-            The key, `peers` (distinct other ends), `ports` (distinct destination ports), `flows`, `rejected` (flows),
-            most peers first.
+            The key, `peers` (distinct other ends), `ports` (distinct destination ports), `flows`, `rejected` (flows;
+            0 where the log has no `action`), most peers first.
 
         Raises
         ------
@@ -217,7 +261,8 @@ class Reductions(ABC, Generic[Result]):
         """Stitch the records of each two-way conversation into one row.
 
         Records of both directions, all aggregation intervals and all interfaces that saw the conversation are one row.
-        Of what several interfaces saw, each counter is the largest, so that traffic logged at both ends counts once.
+        Of what several interfaces saw, each counter is the largest, so that traffic logged at both ends counts once. An
+        attachment of a transit gateway is one on the way in and one on the way out (`flow_direction`).
 
         Parameters
         ----------
@@ -237,7 +282,7 @@ class Reductions(ABC, Generic[Result]):
             *rejected* (the request), *reply rejected*, *mixed* (a direction refused while the opposite one answers) and
             *reply only*. `initiator_by` tells how the initiator was found: *flags*, *order*, *ports*, *action* (nobody
             answers what was refused), or *unknown*.
-            `interface_id` is the first of those that saw the conversation.
+            `interface_id` is the first of those that saw the conversation, missing if it was attachments only.
 
         Raises
         ------
@@ -247,8 +292,7 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> ssh = df.flow.select(port="ssh").flow.conversations()
+        >>> ssh = fl.sample().flow.select(port="ssh").flow.conversations()
         >>> ssh[["initiator", "responder", "records", "state", "initiator_by"]].tail(2)
               initiator    responder  records   state initiator_by
         741  192.0.2.66   10.20.0.10      112  closed        flags
@@ -277,16 +321,14 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> df.flow.coverage()[["interface_id", "records", "nodata", "skipdata", "gap_time"]].head(2)
+        >>> fl.sample().flow.coverage()[["interface_id", "records", "nodata", "skipdata", "gap_time"]].head(2)
                     interface_id  records  nodata  skipdata gap_time
         0  eni-01b48cc1fa9697e08     8423     309         1   0 days
         1  eni-01cc325cebf49ed5e     8086     307         0   0 days
         """
         from flowlens.reduce import coverage
 
-        interval = self._interval()
-        return self._reduce(lambda flows: coverage.coverage(flows, interval=interval))
+        return self._reduce(lambda flows: coverage.coverage(flows, interval=self._interval()))
 
     def gaps(self) -> Result:
         """List the stretches of time for which an interface has no record, not even NODATA.
@@ -305,61 +347,16 @@ class Reductions(ABC, Generic[Result]):
         Examples
         --------
         >>> import flowlens as fl
-        >>> df = fl.sample()
-        >>> logged = df.flow.select(interface="eni-057cce22cfe6a8ee3")
+        >>> logged = fl.sample().flow.select(interface="eni-057cce22cfe6a8ee3")
         >>> len(logged.flow.gaps()), len(logged.flow.select(status="OK").flow.gaps())  # NODATA records fill the gaps
         (0, 137)
         """
         from flowlens.reduce import coverage
 
-        interval = self._interval()
-        return self._reduce(lambda flows: coverage.gaps(flows, interval=interval))
+        return self._reduce(lambda flows: coverage.gaps(flows, interval=self._interval()))
 
 
 def _whole_seconds(span: float | str) -> int:
     if isinstance(span, int | float):
         return int(span)
     return int(pd.Timedelta(span).total_seconds())
-
-
-class SqlText(Reductions[str]):
-    """The analyses as SQL text, for the console of another engine."""
-
-    def __init__(self, flows: ir.Table, dialect: str, interval: Callable[[], int]) -> None:
-        # Few analyses ask for the interval, and finding it runs over all records.
-        self._flows, self._dialect, self._find_interval = flows, dialect, interval
-
-    def __repr__(self) -> str:
-        return f"<SQL for {self._dialect}: call an analysis, for example .top_talkers()>"
-
-    def matrix(self, rows: str = "src_group", cols: str = "dst_group", *, values: Measure = "bytes") -> str:
-        """Cross two columns, one row a cell: SQL cannot make columns of values.
-
-        Parameters
-        ----------
-        rows, cols : str
-            The columns to cross.
-        values : {"bytes", "packets", "flows"}
-            What to count.
-
-        Returns
-        -------
-        str
-            The text of a query that returns `rows`, `cols` and `values`.
-
-        Raises
-        ------
-        MissingFieldError
-            If the log lacks a field that is needed.
-        """
-        from flowlens.reduce import summary
-
-        return self._reduce(lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
-
-    def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> str:
-        from flowlens.engine import sql
-
-        return sql(reduction(self._flows), self._dialect)
-
-    def _interval(self) -> int:
-        return self._find_interval()

@@ -14,18 +14,18 @@ import pytest
 
 import flowlens as fl
 from flowlens.accessor import FlowAccessor
-from flowlens.flows import SqlText
 from flowlens.plot import FlowPlot
+from flowlens.sqltext import SqlText
 
 PACKAGE = Path(fl.__file__).parent
 
 #: From the top of the house to the bottom: a room imports only rooms above it.
 ROOMS = [
     "errors", "schema", "timespan", "service", "cidr", "columns", "selection", "abilities", "engine", "source", "parse",
-    "frame", "load", "sample", "reduce", "flows", "plot", "accessor", "simulate",
+    "frame", "load", "foreign", "sample", "reduce", "flows", "sqltext", "plot", "store", "accessor", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
-LATE = {("accessor", "plot"), ("plot", "accessor"), ("flows", "plot"), ("flows", "accessor")}
+LATE = {("accessor", "plot"), ("plot", "accessor"), ("flows", "sqltext", "plot"), ("flows", "accessor")}
 #: Libraries that one room alone may import, at whatever place.
 OWNERS = {"duckdb": "engine", "matplotlib": "plot", "boto3": "source", "ipywidgets": "explore"}
 
@@ -190,7 +190,8 @@ def test_public_signatures_are_annotated(function):
 
 
 SIGNATURES = {
-    fl.read: "source, *, fields=None, time=None, columns=None, on_bad_lines='error', progress=None",
+    fl.read: "source, *, fields=None, time=None, columns=None, on_bad_lines='error', progress=None, tag_keys=None",
+    fl.from_frame: "df, *, fields=None",
     fl.check: "source, *, fields=None",
     FlowAccessor.top_talkers: "self, n=10, *, by='bytes', key='srcaddr'",
     FlowAccessor.timeline: "self, freq='5min', *, by='action'",
@@ -198,6 +199,7 @@ SIGNATURES = {
     FlowAccessor.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes'",
     FlowAccessor.ports: "self, n=None, *, by='flows'",
     FlowAccessor.fan_out: "self, *, key='srcaddr'",
+    FlowAccessor.losses: "self, n=None, *, by='packets_lost', keys=('srcaddr', 'dstaddr')",
     FlowAccessor.conversations: "self, *, timeout=None",
     FlowAccessor.coverage: "self",
     FlowAccessor.gaps: "self",
@@ -207,6 +209,7 @@ SIGNATURES = {
     FlowAccessor.host: "self, x",
     FlowAccessor.select: "self, *, src=None, dst=None, host=None, src_port=None, dst_port=None, port=None, "
     "protocol=None, action=None, interface=None, direction=None, time=None, status=None, group=None",
+    FlowAccessor.to_parquet: "self, target, *, partition_by=('year', 'month', 'day')",
 }
 
 

@@ -62,10 +62,10 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
         If the layout of the lines is not known.
     """
     first = next((text for text in messages[:100].to_pylist() if text), "")
-    # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line.
-    if first.lstrip()[:1] in {"{", "["} or pc.any(pc.match_substring_regex(messages, r"[\r\n]")).as_py():
-        return _read_gathered(gather_texts(messages.to_pylist(), numbers, reading.file), reading)
     lines = b"".join(_lines(chunk) for chunk in messages.chunks)
+    # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
+    if first.lstrip()[:1] in {"{", "["} or lines.count(b"\n") > len(messages) or b"\r" in lines:
+        return _read_gathered(gather_texts(messages.to_pylist(), numbers, reading.file), reading)
     return _numbered(read_text(lines, reading), numbers)
 
 

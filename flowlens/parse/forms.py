@@ -38,9 +38,7 @@ FORMS: tuple[Form, ...] = (
     Form("text with event times", "export of CloudWatch Logs to S3", "an ISO 8601 time before each record", _LINES),
     Form("aws logs tail", "aws logs tail", "a time and a log stream before each record", _LINES),
     Form("Parquet", "delivery to S3, to_parquet, pandas, Spark", "PAR1", "column names"),
-    Form(
-        "Security Lake Parquet", "Amazon Security Lake, both versions", "OCSF class 4001", "the OCSF mapping"
-    ),
+    Form("Security Lake Parquet", "Amazon Security Lake, both versions", "OCSF class 4001", "the OCSF mapping"),
     Form("filter-log-events JSON", "aws logs filter-log-events", '{"events": [{"message"', _LINES),
     Form("get-log-events JSON", "aws logs get-log-events", '{"events": [{"message"', _LINES),
     Form("console CSV", "download in the CloudWatch console", "a column message", _LINES),

@@ -48,13 +48,10 @@ _PATHS: Mapping[str, tuple[str, ...]] = {
     "pkt_dst_aws_service": ("dst_endpoint.svc_name",),
 }
 
-# Where the interface is, as interface_uid and so on: at the destination of ingress, at the source of egress.
-_SIDED = ("interface_id", "vpc_id", "subnet_id", "instance_id")
+_SIDED = ("interface_id", "vpc_id", "subnet_id", "instance_id")  # at dst_endpoint of ingress, src_endpoint of egress
 
-_VERDICTS = {
-    **dict.fromkeys(("allowed", "accept"), "ACCEPT"),
-    **dict.fromkeys(("denied", "blocked", "dropped", "rejected", "reject"), "REJECT"),
-}
+_REJECTED = ("denied", "blocked", "dropped", "rejected", "reject")
+_VERDICTS = dict.fromkeys(("allowed", "accept"), "ACCEPT") | dict.fromkeys(_REJECTED, "REJECT")
 _DIRECTIONS = {"inbound": "ingress", "outbound": "egress", "ingress": "ingress", "egress": "egress"}
 
 # Fields for which OCSF has words or numbers of its own: by path, what they mean. Any other word means: not known.
@@ -143,12 +140,10 @@ def _sides(table: pa.Table, uid: str) -> list[pa.ChunkedArray]:
 def _with_open_unmapped(table: pa.Table) -> pa.Table:
     """Return a table in which fields have columns of their own where `unmapped` is a map; paths enter an object."""
     places = table.schema.get_all_field_indices("unmapped")
-    maps = table.column(places[0]) if places else None
-    if maps is None or pa.types.is_struct(maps.type) or not maps.num_chunks:
-        return table
+    chunks = table.column(places[0]).chunks if places else []
     spelled = {spelling: field.column for field in VPC_FIELDS for spelling in (field.column, field.name)}
-    with suppress(pa.ArrowException):  # no pairs of a name and a value
-        maps = pa.chunked_array([_map_of(chunk) for chunk in maps.chunks])
+    with suppress(pa.ArrowException, ValueError):  # no pairs of a name and a value, or no rows
+        maps = pa.chunked_array([_map_of(chunk) for chunk in chunks])
         names = pc.unique(pa.chunked_array([chunk.keys for chunk in maps.chunks]))
         for name in pa.array(spelled).filter(pc.is_in(pa.array(spelled), value_set=names)).to_pylist():
             table = table.append_column(f"unmapped.{spelled[name]}", pc.map_lookup(maps, pa.scalar(name), "first"))
@@ -187,8 +182,7 @@ def _child(column: pa.ChunkedArray, key: str) -> pa.ChunkedArray | None:
         places = kind.get_all_field_indices(key)
         return pc.struct_field(column, [places[0]]) if places else None
     if key == "0" and (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        # list_element refuses empty lists; a slice of a fixed size has null in their place.
-        return pc.list_element(pc.list_slice(column, 0, 1, return_fixed_size_list=True), 0)
+        return pc.list_element(pc.list_slice(column, 0, 1, return_fixed_size_list=True), 0)  # null of an empty list
     return None
 
 
@@ -250,6 +244,6 @@ def _said(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _alike(columns: Sequence[pa.ChunkedArray]) -> list[pa.ChunkedArray]:
     kinds = {column.type for column in columns} - {pa.null()}
-    numbers = pa.int64() if kinds and all(map(pa.types.is_integer, kinds)) else pa.string()
-    kind = kinds.pop() if len(kinds) == 1 else numbers
-    return [column.cast(kind) for column in columns]
+    if len(kinds) != 1:
+        kinds = {pa.int64() if kinds and all(map(pa.types.is_integer, kinds)) else pa.string()}
+    return [column.cast(*kinds) for column in columns]

@@ -1,8 +1,9 @@
 """Stitch the records of one conversation into one row.
 
-One TCP connection is many records: one a direction, an aggregation window and an interface that saw it, in no order.
-They share the two addresses and ports as they stand in the packet, so those, put in one order, are the key. Silence
-longer than `idle` ends a conversation; the same ports afterwards are a new one.
+One TCP connection is many records: one a direction, an aggregation window and a place that saw it (an interface, or an
+attachment of a transit gateway), in no order. They share the two addresses and ports as they stand in the packet, so
+those, put in one order, are the key. Silence longer than `idle` ends a conversation; the same ports afterwards are a
+new one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ __all__ = ["conversations", "default_idle"]
 
 _KEY = ["a", "a_port", "b", "b_port", "protocol"]
 _CONVERSATION = [*_KEY, "number"]
+_PLACE = ["interface_id", "attachment", "way"]
 
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP, _UDP = 6, 17
@@ -48,14 +50,15 @@ def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
 def conversations(flows: ir.Table, *, timeout: int | None, interval: int) -> ir.Table:
     records = _keyed(flows)
     idle = default_idle(records, interval) if timeout is None else ibis.literal(timeout)
-    return _directed(_counted_once(_seen_by_interfaces(_numbered(records, idle))), interval)
+    return _directed(_counted_once(_seen_by_place(_numbered(records, idle))), interval)
 
 
 def _keyed(flows: ir.Table) -> ir.Table:
     """Give the two directions of a conversation one key: the lower address and port is `a`."""
+    of_gateway = ["tgw_attachment_id", "flow_direction"] if "tgw_attachment_id" in flows.columns else []
     t = traffic(
         flows, "conversations", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
-        optional=["interface_id", "tcp_flags", "action", "pkt_srcaddr", "pkt_dstaddr"],
+        optional=["interface_id", "tcp_flags", "action", "pkt_srcaddr", "pkt_dstaddr", *of_gateway],
     )  # fmt: skip
     # In the packet stand the real ends, behind NAT gateways and transit gateways.
     src = t.pkt_srcaddr.coalesce(t.srcaddr) if "pkt_srcaddr" in t.columns else t.srcaddr
@@ -67,7 +70,7 @@ def _keyed(flows: ir.Table) -> ir.Table:
         b=forward.ifelse(dst, src),
         b_port=forward.ifelse(t.dstport, t.srcport),
         protocol=t.protocol,
-        interface_id=t.interface_id if "interface_id" in t.columns else ibis.null("string"),
+        **_places(t),
         forward=forward,
         start=t.start,
         end=t.end,
@@ -75,6 +78,21 @@ def _keyed(flows: ir.Table) -> ir.Table:
         bytes=t.bytes.fill_null(0),
         signs=_signs(t, forward),
     )
+
+
+def _places(t: ir.Table) -> dict[str, ir.Value]:
+    """Return where a record was made: at an interface, or at an attachment on the way in or out.
+
+    A transit gateway logs a packet where it comes in and where it leaves. Both can be at one attachment, as with an
+    inspection VPC, which gets packets and sends them back.
+    """
+    places = {"interface_id": t.interface_id if "interface_id" in t.columns else ibis.null("string")}
+    if "tgw_attachment_id" in t.columns:
+        places["attachment"] = t.tgw_attachment_id
+        if "flow_direction" in t.columns:
+            # An interface that passes traffic on is one place, as it is in logs of VPCs alone.
+            places["way"] = t.tgw_attachment_id.notnull().ifelse(t.flow_direction, ibis.null(t.flow_direction.type()))
+    return places
 
 
 def _signs(t: ir.Table, forward: ir.BooleanValue) -> ir.IntegerValue:
@@ -117,11 +135,11 @@ def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
     return short.union(numbered).drop("idle")
 
 
-def _seen_by_interfaces(records: ir.Table) -> ir.Table:
-    """Sum up what each interface saw of each conversation, apart for the two directions."""
+def _seen_by_place(records: ir.Table) -> ir.Table:
+    """Sum up what was seen of each conversation at each place, apart for the two directions."""
     t = records
     forward, backward = t.forward, ~t.forward
-    return t.group_by([*_CONVERSATION, "interface_id"]).agg(
+    return t.group_by([*_CONVERSATION, *(column for column in _PLACE if column in t.columns)]).agg(
         last=t.end.max(),
         records=t.count(),
         first_forward=t.start.min(where=forward),
@@ -135,9 +153,9 @@ def _seen_by_interfaces(records: ir.Table) -> ir.Table:
 
 
 def _counted_once(seen: ir.Table) -> ir.Table:
-    """Join what several interfaces saw: each counter is the largest of theirs, since they saw the same packets.
+    """Join what was seen at several places: each counter is the largest of theirs, since they saw the same packets.
 
-    Smaller ones come from records that were lost, and from packets refused before they reached the interface.
+    Smaller ones come from records that were lost, and from packets refused or lost before they reached the place.
     """
     t = seen
     largest = {

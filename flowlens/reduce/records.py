@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flowlens.columns import missing_field
+import ibis
+
+from flowlens.columns import GATEWAY_ONLY, VPC_ONLY, missing_field
 from flowlens.schema import VOCABULARIES
 
 if TYPE_CHECKING:
@@ -13,20 +15,29 @@ if TYPE_CHECKING:
 
 __all__ = ["chosen", "says", "total", "traffic"]
 
+_SYN, _SYN_ACK = 2, 18
+
+#: What every record of a transit gateway has, if its format holds it.
+_GATEWAY_IDS = ("resource_type", "tgw_id", "tgw_attachment_id")
+
 
 def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
     """Return the records of traffic with the columns that an analysis needs, and no others.
 
-    NODATA and SKIPDATA records have no addresses and are no traffic.
+    NODATA and SKIPDATA records have no addresses and are no traffic. Columns in `optional` may be missing; they are
+    taken for evidence, so that of `tcp_flags` a SYN remains only where it tells who opened a connection.
 
     Raises
     ------
     MissingFieldError
-        If a column is not there; those in `optional` may be missing.
+        If a column is not there that is not optional.
     """
     there = [column for column in optional if column in flows.columns]
-    records = chosen(flows, verb, "srcaddr", *columns, *there)
-    return records.filter(records.srcaddr.notnull())
+    records = _columns(flows, verb, ["srcaddr", *columns, *there])
+    if "tcp_flags" in there:
+        records["tcp_flags"] = _telling_flags(flows)
+    selected = flows.select(**records)
+    return selected.filter(selected.srcaddr.notnull())
 
 
 def chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
@@ -37,16 +48,39 @@ def chosen(flows: ir.Table, verb: str, *columns: str) -> ir.Table:
     MissingFieldError
         If a column is not there.
     """
+    return flows.select(**_columns(flows, verb, columns))
+
+
+def _columns(flows: ir.Table, verb: str, columns: Sequence[str]) -> dict[str, ir.Value]:
     for column in columns:
         if column not in flows.columns:
-            raise missing_field(column, verb)
-    return flows.select(**{column: _known(flows, column) for column in columns})
+            raise missing_field(column, verb, flows.columns)
+    return {column: _known(flows, column) for column in columns}
 
 
 def _known(flows: ir.Table, column: str) -> ir.Value:
     """Return a column in which a missing value is null: AWS's text and Parquet tables have ``-`` in strings for it."""
     value = flows[column]
     return value.nullif("-") if value.type().is_string() else value
+
+
+def _telling_flags(flows: ir.Table) -> ir.IntegerValue:
+    """Return TCP flags in which SYN with ACK is a SYN-ACK: in records of a transit gateway, SYN is taken away there.
+
+    Records of VPCs have ACK in a SYN-ACK only, so that SYN with ACK is the side that answers. For transit gateways AWS
+    lists ACK as a flag of its own, which is left out where all packets are plain ACKs, and PSH and URG too. Flags being
+    OR-ed, both sides of a short connection may read SYN, PSH, ACK, FIN; only a SYN without ACK tells who opened.
+    https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html#flow-logs-fields
+    """
+    flags = flows.tcp_flags
+    marks = [column for column in flows.columns if column in GATEWAY_ONLY]
+    if not marks:
+        return flags
+    of_either = (flags & _SYN_ACK) == _SYN_ACK
+    if not VPC_ONLY.isdisjoint(flows.columns):
+        ids = [column for column in marks if column in _GATEWAY_IDS] or marks
+        of_either &= ibis.or_(*(_known(flows, column).notnull() for column in ids))
+    return of_either.ifelse(flags - _SYN, flags)
 
 
 def says(flows: ir.Table, column: str, word: str) -> ir.BooleanValue:

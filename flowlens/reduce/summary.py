@@ -13,7 +13,7 @@ from flowlens.reduce.records import says, total, traffic
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["fan_out", "matrix", "need_measure", "pairs", "ports", "timeline", "top_talkers"]
+__all__ = ["fan_out", "matrix", "need_measure", "pairs", "ports", "ranked", "timeline", "top_talkers"]
 
 _MEASURES = ("flows", "packets", "bytes")
 
@@ -29,7 +29,7 @@ def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
     )
 
 
-def _ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
+def ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
     """Order by a measure, largest first, ties by key, so that every engine returns the same rows, and take `n`."""
     ordered = table.order_by([ibis.desc(by), *(table[key].asc() for key in keys)])
     return ordered if n is None else ordered.limit(_rows(n))
@@ -55,12 +55,12 @@ def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Tabl
     # Two tables of records and not one with all columns: what is asked twice, DuckDB would copy first.
     counted, met = (_with(flows, "top_talkers", key, *columns) for columns in [("packets", "bytes"), (peer,)])
     measured = _measured(counted, [key])
-    top = _ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
+    top = ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
     shown = met.inner_join(top.select(key), key)
     peers = shown.group_by(key).agg(peers=shown[peer].nunique())
     joined = top.join(peers, key).select(key, *_MEASURES, "peers", "share")
-    return _ranked(joined, by, [key], None)
+    return ranked(joined, by, [key], None)
 
 
 def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
@@ -73,7 +73,7 @@ def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
 
 def pairs(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
     need_measure("pairs", "by", by)
-    return _ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
+    return ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
 
 
 def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
@@ -86,7 +86,7 @@ def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
     need_measure("ports", "by", by)
     records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
     records = records.mutate(port=_service_port(records))
-    return _ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
+    return ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
 
 
 def _service_port(records: ir.Table) -> ir.IntegerColumn:
