@@ -122,6 +122,9 @@ def read(
     if bad_lines and on_bad_lines == "warn":
         warnings.warn(_summary(bad_lines), stacklevel=2)
     # Where no file was opened, nobody knows which columns there would have been.
+    taken = next((key for key in keys.values() if key in present), None)
+    if taken is not None:
+        raise ValueError(f"tag_keys gives the name {taken!r}, which the log has a column of")
     present = present or (wanted if wanted and not files else list(layout or DEFAULT))
     if wanted is not None:
         _require(wanted, present)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
@@ -184,6 +186,12 @@ def rows(df: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows of a frame as records: the inverse of writing and reading them."""
     lists = {str(name): [plain(value) for value in df[name]] for name in df.columns}
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
+
+
+def as_read(rec: Mapping[str, object]) -> dict[str, object]:
+    """Return a record with the values of its tags decoded, but for those that would look like a missing value."""
+    decoded = {name: unquote(str(rec[name])) for name in rec if re.search("_tag(_2)?$", name) and rec[name] is not None}
+    return {**rec, **{name: value for name, value in decoded.items() if value != "-"}}
 
 
 def tuples(df: pd.DataFrame, *names: str) -> list[tuple[object, ...]]:

@@ -8,7 +8,7 @@ import random
 
 import pandas as pd
 import pytest
-from formats import check, gz, line, log_format, names_of, parquet, read, rows, text, tuples
+from formats import as_read, check, gz, line, log_format, names_of, parquet, read, rows, text, tuples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import LAYOUTS, TRAFFIC, UNRELATED, logs
@@ -17,7 +17,7 @@ import flowlens as fl
 
 
 def expected(records, layout):
-    return [{column: rec[column] for column in layout} for rec in records]
+    return [as_read({column: rec[column] for column in layout}) for rec in records]
 
 
 # --- Law 1 ---

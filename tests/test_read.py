@@ -21,6 +21,7 @@ from formats import (
     NUMBERS,
     START,
     TIMES,
+    as_read,
     check,
     columns,
     gz,
@@ -32,6 +33,7 @@ from formats import (
     record,
     rows,
     text,
+    tuples,
 )
 
 import flowlens as fl
@@ -192,15 +194,44 @@ def test_all_54_fields_and_a_future_one_are_read():
     values |= dict.fromkeys(("dstaddr", "pkt_dstaddr"), "192.0.2.1")
     values |= {"action": "REJECT", "log_status": "OK", "flow_direction": "egress", "quantum_state": "up"}
     df = read(text([values, dict.fromkeys(values)]))
-    assert rows(df) == [values, dict.fromkeys(values)]
+    assert rows(df) == [as_read(values), dict.fromkeys(values)]
     for name in values:
         kind = "datetime64[s, UTC]" if name in TIMES else DTYPES[NUMBERS[name]] if name in NUMBERS else "category"
         assert df[name].dtype == kind, name
 
 
-def test_tag_values_stay_percent_encoded_as_logged():
-    df = read(text([record(instance_tag="my%2Dapp%20%C3%A9"), record(instance_tag=None)]))
-    assert [row["instance_tag"] for row in rows(df)] == ["my%2Dapp%20%C3%A9", None]
+TAGGED = [
+    record(instance_tag="my%2Dapp%20%C3%A9", asg_tag_2="100%25"),
+    record(instance_tag=None, asg_tag_2="%2D"),
+    record(instance_tag="my-app%20%C3%A9", asg_tag_2="%FF"),
+]
+
+
+@pytest.mark.parametrize("form", [text, parquet])
+def test_tag_values_are_decoded_but_for_what_would_look_missing_or_is_no_text(form):
+    df = read(form(TAGGED))
+    assert tuples(df, "instance_tag", "asg_tag_2") == [("my-app é", "100%"), (None, "%2D"), ("my-app é", "%FF")]
+
+
+def test_tag_keys_name_the_columns_of_tags():
+    df = read(text(TAGGED), tag_keys={"instance-tag": "team", "asg_tag_2": "cost-center"})
+    assert list(df.columns) == [*DEFAULT, "team", "cost-center"]
+    assert tuples(df, "team") == [("my-app é",), (None,), ("my-app é",)]
+    picked = read(text(TAGGED), tag_keys={"instance-tag": "team"}, columns=["team", "dstport"])
+    assert tuples(picked) == [("my-app é", 443), (None, 443), ("my-app é", 443)]
+
+
+@pytest.mark.parametrize(
+    ("tag_keys", "message"),
+    [
+        ({"team": "instance-tag"}, "'team', which is no tag field; there are instance-tag, instance-tag-2"),
+        ({"instance-tag": "team", "asg-tag": "team"}, "one name to two columns"),
+        ({"instance-tag": "srcaddr"}, "'srcaddr', which is the name of a field"),
+    ],
+)
+def test_tag_keys_that_cannot_be_are_refused(tag_keys, message):
+    with pytest.raises(ValueError, match=message):
+        read(text(TAGGED), tag_keys=tag_keys)
 
 
 @pytest.mark.parametrize(

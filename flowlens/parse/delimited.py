@@ -24,6 +24,7 @@ __all__ = ["csv_header", "read_csv"]
 _DELIMITERS = ",;"
 _BLOCK = 1 << 22  # bytes that Arrow parses at a time
 _LONGEST_HEADER = 1 << 16  # bytes
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _MOST_LINES = 20  # of one record, where a value holds line ends
 
 # Arrow's number parser takes hexadecimal for numbers; a flow log has none.
@@ -110,7 +111,9 @@ def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[lis
     number = 1
     while number < len(lines):
         line, values = _row(lines, number, delimiter)
-        if len(values) == len(names):
+        if _NOT_UTF8 in line:
+            bad_lines.append(BadLine(file, number + 1, line, "the line is not UTF-8 text"))
+        elif len(values) == len(names):
             rows.append(values)
             numbers.append(number + 1)
         elif line.strip():

@@ -84,7 +84,7 @@ def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:
 def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:
     parts = [Parsed([], gathered.bad_lines)]
     if gathered.messages:
-        text = "\n".join(gathered.messages).encode("utf-8", "replace")
+        text = "\n".join(gathered.messages).encode("utf-8", "surrogatepass")
         parts.append(_numbered(read_text(text, reading), gathered.message_numbers))
     if gathered.rows:
         parts += _read_rows(gathered.rows, gathered.row_numbers, reading, alone=not gathered.messages)
@@ -117,7 +117,7 @@ def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Readi
 
 def _read_ocsf(rows: list[dict[str, object]], numbers: list[int], reading: Reading) -> Parsed:
     try:
-        return read_ocsf(pa.Table.from_pylist(rows), reading, numbers=numbers)
+        return read_ocsf(pa.Table.from_struct_array(pa.array(rows)), reading, numbers=numbers)
     except (pa.ArrowException, UnicodeEncodeError, OverflowError) as error:
         raise RefusedError(
             numbers[0], json.dumps(rows[0]), f"these OCSF records do not fit together: {error}"

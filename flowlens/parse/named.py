@@ -26,6 +26,7 @@ __all__ = ["read_named", "refuse_what_is_no_record"]
 _WORDS_FOR_NOTHING = pa.array(["-", ""])
 # What pandas, Python and SQL print for a missing number or time. In text they could be a name.
 _NUMBERS_FOR_NOTHING = pa.array(["-", "", "nan", "NaN", "NaT", "None", "null", "NULL", "<NA>"])
+_NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 1000  # characters of a value in a message
 
 
@@ -70,11 +71,15 @@ def read_named(
     bad = _any(list(wrong.values()))
     if not pc.any(bad).as_py():
         return Parsed([good])
+    rows = pc.indices_nonzero(bad)
+    texts = pa.table({name: _encoded(table[name].take(rows)).dictionary_decode() for name in table.column_names})
+    masks = pa.table({column: mask.take(rows) for column, mask in wrong.items()})
     bad_lines = []
-    for row in pc.indices_nonzero(bad).to_pylist():
-        column = next(column for column in wrong if wrong[column][row].as_py())
+    for row, values, flags in zip(rows.to_pylist(), texts.to_pylist(), masks.to_pylist(), strict=True):
+        column = next(column for column in flags if flags[column])
         line = row + 1 if numbers is None else numbers[row]
-        bad_lines.append(_bad_row(table.slice(row, 1), names[column], field_for(column), line, reading.file))
+        text = " ".join("-" if value is None else value for value in values.values())
+        bad_lines.append(BadLine(reading.file, line, text, _reason(field_for(column), values[names[column]])))
     return Parsed([good.filter(pc.invert(bad))], bad_lines)
 
 
@@ -85,11 +90,11 @@ def _any(masks: Sequence[pa.Array]) -> pa.Array:
     return total
 
 
-def _bad_row(row: pa.Table, name: str, field: Field, line: int, file: str) -> BadLine:
-    record = row.to_pylist()[0]
-    value = str(record[name])[:_SHOWN]
-    text = " ".join("-" if part is None else str(part) for part in record.values())
-    return BadLine(file, line, text, complaint(field, value) or f"{field.name} is {value!r}")
+def _reason(field: Field, value: str | None) -> str:
+    shown = (value or "")[:_SHOWN]
+    if _NOT_UTF8 in shown:
+        return f"{field.name} is not UTF-8 text"
+    return complaint(field, shown) or f"{field.name} is {shown!r}"
 
 
 def _values(field: Field, column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
@@ -140,7 +145,13 @@ def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
         )
     elif kind != pa.string():
         column = pa.chunked_array([_strings(chunk) for chunk in column.chunks], pa.string())
-    return pa.chunked_array(column.dictionary_encode(), TEXT).unify_dictionaries().combine_chunks()
+    encoded = pa.chunked_array(column.dictionary_encode(), TEXT).unify_dictionaries().combine_chunks()
+    try:
+        encoded.dictionary.validate(full=True)
+    except pa.ArrowInvalid:  # a string type is no promise of UTF-8
+        words = [_text(word) for word in encoded.dictionary.cast(pa.binary()).to_pylist()]
+        return pa.array(words, pa.string()).take(encoded.indices).dictionary_encode()
+    return encoded
 
 
 def _strings(values: pa.Array) -> pa.StringArray:
@@ -160,7 +171,7 @@ def _texts(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArr
     nothing = pc.is_in(words, _WORDS_FOR_NOTHING)
     # White space may stand in a name that came through another tool; only in a line of text it parts two values.
     free = field.kind == "text" and not field.closed
-    unsound = pa.repeat(False, len(words)) if free else pc.and_not(wrong_words(field, words), nothing)
+    unsound = pc.match_substring(words, _NOT_UTF8) if free else pc.and_not(wrong_words(field, words), nothing)
     return pc.if_else(pc.or_(nothing, unsound), None, words), unsound
 
 

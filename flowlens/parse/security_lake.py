@@ -11,7 +11,7 @@ from flowlens.errors import BadLine
 from flowlens.parse.named import read_named
 from flowlens.parse.naming import columns_of
 from flowlens.parse.ocsf import complaints, flow_columns
-from flowlens.parse.reading import Parsed, Reading
+from flowlens.parse.reading import Parsed, Reading, RefusedError
 
 __all__ = ["read_ocsf"]
 
@@ -27,6 +27,8 @@ def read_ocsf(table: pa.Table, reading: Reading, *, numbers: Sequence[int] | Non
     ]
     flows = pc.is_null(reasons)
     flat = flow_columns(table).filter(flows)
+    if not flat.column_names:
+        raise RefusedError(1, ", ".join(table.column_names), "these OCSF records have no fields of a flow log")
     kept = [numbers[row] for row in pc.indices_nonzero(flows).to_pylist()] if other else numbers
     parsed = read_named(flat, columns_of(flat.column_names, {}), reading, numbers=kept)
     parsed.bad_lines = sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line)

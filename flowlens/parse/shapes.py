@@ -74,7 +74,8 @@ class Gathered:
 def gather(data: bytes, file: str) -> Gathered:
     """Take apart JSON documents, one after the other with white space, commas or nothing between them."""
     into = Gathered(file, most_bytes(len(data)))
-    _take_documents(data.decode("utf-8", "replace"), into, 0)
+    # What is not UTF-8 stays so, and makes the line that it stands in a bad one.
+    _take_documents(data.decode("utf-8", "surrogateescape"), into, 0)
     return into
 
 
@@ -190,6 +191,6 @@ def _take_payload(text: str, into: Gathered, depth: int) -> None:
         into.add_bad(text, "this is no base64, in which CloudWatch Logs wraps what it sends to Kinesis and Lambda")
         return
     into.room = max(into.room - len(plain), 0)
-    _take_text(plain.decode("utf-8", "replace"), into, depth)
+    _take_text(plain.decode("utf-8", "surrogateescape"), into, depth)
     if problem:
         into.add_bad(text, problem)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlens.parse.values import TEXT
-from flowlens.schema import TAG_COLUMNS
+from flowlens.schema import BY_COLUMN, TAG_COLUMNS
 
 __all__ = ["columns_of_tags", "readable_tags"]
 
@@ -30,6 +30,9 @@ def columns_of_tags(tag_keys: Mapping[str, str]) -> dict[str, str]:
     if wrong is not None:
         fields = ", ".join(column.replace("_", "-") for column in TAG_COLUMNS)
         raise ValueError(f"tag_keys names {wrong!r}, which is no tag field; there are {fields}")
+    taken = next((key for key in columns.values() if key in BY_COLUMN), None)
+    if taken is not None:
+        raise ValueError(f"tag_keys gives the name {taken!r}, which is the name of a field")
     if len(set(columns.values())) < len(columns):
         raise ValueError(f"tag_keys={dict(tag_keys)!r} gives one name to two columns")
     return columns
