@@ -64,7 +64,7 @@ class Row:
         return f"| {' | '.join(cells)} |"
 
 
-_HEAD = """\
+TABLE_HEAD = """\
 | what | against | ratio | min to max | of best times | bound | | best times |
 |---|---|--:|---|--:|---|---|---|"""
 
@@ -115,7 +115,7 @@ def _rows(folder: Path, records: int, rounds: Rounds) -> Iterator[Row]:
     own_tables = {contender.name: contender.own_table(df) for contender in CONTENDERS}
     _check_answers(df, own_tables)
     say("All contenders read the same records and give the same answers.\n")
-    say(_HEAD)
+    say(TABLE_HEAD)
     yield from _importing(rounds.imports)
     yield from _peak_memory(folder, records)
     bytes_a_record = df.memory_usage(deep=True).sum() / len(df)
@@ -149,7 +149,7 @@ def take_turns(contenders: Mapping[str, Callable[[], Any]], rounds: int) -> Seco
     return seconds
 
 
-def _row(what: str, against: str, seconds: Seconds, bound: float | None = None) -> Row:
+def row_of(what: str, against: str, seconds: Seconds, bound: float | None = None) -> Row:
     mine, theirs = seconds[_FLOWLENS], seconds[against]
     ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
     note = f"{min(mine):.3f} s to {min(theirs):.3f} s"
@@ -164,7 +164,7 @@ def _reading(paths: list[Path], rounds: int) -> list[Row]:
     contenders = {name: lambda read=read: read(paths) for name, read in READERS.items()}
     seconds = take_turns({_FLOWLENS: lambda: fl.read(paths), **contenders}, rounds)
     best = _best(seconds, _READERS_TO_BEAT)
-    return [_row("read", name, seconds, 1.0 if name == best else None) for name in READERS]
+    return [row_of("read", name, seconds, 1.0 if name == best else None) for name in READERS]
 
 
 def _analysis(analysis: str, df: pd.DataFrame, own_tables: Mapping[str, Any], rounds: int) -> list[Row]:
@@ -183,8 +183,8 @@ def _analysis(analysis: str, df: pd.DataFrame, own_tables: Mapping[str, Any], ro
     by_hand = [name for name in from_frame if name != _PLAIN]
     # The bound is for work over the same frame; tables made beforehand show what that costs.
     best = _best(seconds, by_hand)
-    rows = [_row(analysis, name, seconds, 1.5 if name == best else None) for name in (*by_hand, *own)]
-    return [*rows, _row(analysis, _PLAIN, seconds, 0.5)]
+    rows = [row_of(analysis, name, seconds, 1.5 if name == best else None) for name in (*by_hand, *own)]
+    return [*rows, row_of(analysis, _PLAIN, seconds, 0.5)]
 
 
 def _growth(paths: list[Path], df: pd.DataFrame, rounds: Rounds) -> Iterator[Row]:
@@ -218,7 +218,7 @@ def _importing(rounds: int) -> list[Row]:
             printed = _in_new_process(_TIMED_IMPORT.format(module))
             if number:
                 seconds[name].append(float(printed))
-    return [_row("import", "import pandas", seconds, 1.3)]
+    return [row_of("import", "import pandas", seconds, 1.3)]
 
 
 # VmHWM is the peak of this program alone; getrusage() would count what the parent held when it forked.

@@ -13,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
 from flowlens.parse.documents import read_messages
+from flowlens.parse.lines import may_hold_hexadecimal
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.reading import Parsed, Reading, RefusedError
@@ -26,9 +27,6 @@ _BLOCK = 1 << 22  # bytes that Arrow parses at a time
 _LONGEST_HEADER = 1 << 16  # bytes
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _MOST_LINES = 20  # of one record, where a value holds line ends
-
-# Arrow's number parser takes hexadecimal for numbers; a flow log has none.
-_HEXADECIMAL = re.compile(rb"[\",;]0[xX]")
 
 
 def csv_header(line: bytes) -> tuple[list[str], str] | None:
@@ -61,7 +59,7 @@ def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) ->
     columns = columns_of(names, {})
     wanted = reading.wanted(tuple(columns))
     types = {columns[column]: arrow_type(field_for(column)) for column in wanted}
-    table = None if _HEXADECIMAL.search(data) else _table(data, names, types, delimiter, threads=reading.threads)
+    table = None if may_hold_hexadecimal(data) else _table(data, names, types, delimiter, threads=reading.threads)
     if table is not None and all(_is_clean(field_for(column), table[columns[column]]) for column in wanted):
         return Parsed([table.rename_columns(wanted)])
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)

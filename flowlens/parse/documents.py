@@ -139,7 +139,7 @@ def _flat(row: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[s
         elif value is None or isinstance(value, str):
             flat[name] = value if value is None else _sound(value)
         else:
-            flat[name] = json.dumps(value)
+            flat[name] = str(value) if type(value) is int else json.dumps(value)
     return flat
 
 

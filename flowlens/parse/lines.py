@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from flowlens.parse.layout import Layout
 from flowlens.parse.values import complaint
 from flowlens.schema import field_for
 
-__all__ = ["end_of_line", "line_at", "problem_with", "tokens_of"]
+__all__ = ["end_of_line", "line_at", "may_hold_hexadecimal", "problem_with", "tokens_of"]
+
+_HEXADECIMAL = re.compile(rb"0[xX]")
 
 
 def end_of_line(data: bytes, begin: int) -> int:
@@ -27,6 +31,12 @@ def tokens_of(line: bytes) -> list[str]:
     tokens = [token.decode("utf-8") for token in line.split()]
     comment = next((place for place, token in enumerate(tokens) if token.startswith("#")), len(tokens))
     return tokens[:comment]
+
+
+def may_hold_hexadecimal(text: bytes) -> bool:
+    """Tell whether a text may hold hexadecimal numbers: Arrow would read them, and a flow log has none."""
+    # Looking for a letter that few logs have costs nothing; only where it is there, look closer.
+    return (b"x" in text or b"X" in text) and _HEXADECIMAL.search(text) is not None
 
 
 def problem_with(tokens: list[str], layout: Layout) -> str | None:

@@ -18,7 +18,7 @@ import pyarrow.csv as pa_csv
 from flowlens.errors import BadLine
 from flowlens.parse.headerless import headerless_layout
 from flowlens.parse.layout import Layout, header_layout, repeated_field
-from flowlens.parse.lines import end_of_line, line_at, problem_with, tokens_of
+from flowlens.parse.lines import end_of_line, line_at, may_hold_hexadecimal, problem_with, tokens_of
 from flowlens.parse.lookalikes import refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.reading import ENVELOPE, Parsed, Reading, RefusedError
 from flowlens.parse.values import MILLISECONDS_FROM, arrow_type, column_is_clean, seconds_of
@@ -34,9 +34,7 @@ _HEAD = 1 << 16  # bytes in which the first record begins, unless somebody put a
 _BLOCK = 1 << 24  # bytes that Arrow parses at a time
 _SHARED_BLOCK = 1 << 22  # the same where all cores parse one file
 
-# Arrow's number parser takes hexadecimal for numbers; a flow log has none.
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
-_HEXADECIMAL = re.compile(rb"0[xX]")
 
 _ZONE = re.compile(rb"(?:Z|[+-]\d\d:?\d\d)$")
 
@@ -147,7 +145,7 @@ def _clean_table(text: memoryview, layout: Layout, reading: Reading) -> pa.Table
     """Read text whose every line is a record, in one go."""
     fields = [column for column in layout if not column.startswith(ENVELOPE)]
     told_by_value = next((column for column in fields if field_for(column).kind != "text"), None)
-    if _may_hold_hexadecimal(text) or (told_by_value is None and _MAYBE_HEADER.search(text)):
+    if may_hold_hexadecimal(cast("bytes", text.obj)) or (told_by_value is None and _MAYBE_HEADER.search(text)):
         raise _UncleanError
     wanted = reading.wanted(layout)
     # Looked at even where they are not asked for: a comment shows in the first column, a header in the middle of a file
@@ -161,12 +159,6 @@ def _clean_table(text: memoryview, layout: Layout, reading: Reading) -> pa.Table
     if not all(column_is_clean(field_for(column), table[column]) for column in read):
         raise _UncleanError
     return table.select(wanted)
-
-
-def _may_hold_hexadecimal(text: memoryview) -> bool:
-    # Looking for a letter that few logs have costs nothing; only where it is there, look closer.
-    whole = cast("bytes", text.obj)
-    return (b"x" in whole or b"X" in whole) and _HEXADECIMAL.search(text) is not None
 
 
 def _in_seconds(tokens: list[str], layout: Layout) -> list[str]:
