@@ -58,7 +58,7 @@ def _once(data: bytes, most: int) -> tuple[bytes, str | None]:
 
 
 def _too_large(most: int) -> str:
-    return f"the file unpacks to more than {most >> 20:,} MiB, which no flow log does; the rest was not read"
+    return f"the file unpacks to more than {most >> 20:,} MiB, which no flow log of its size does; the rest was not read"
 
 
 def _undamaged(data: bytes, most: int) -> bytes | None:
@@ -128,7 +128,7 @@ def _salvage(data: bytes) -> bytes:
 def _streamed(data: bytes, codec: str, most: int) -> tuple[bytes, str | None]:
     """Decompress with Arrow's codecs, which read streams one after the other."""
     plain, problem = _read_in_steps(data, codec, most, _STEP)
-    if problem is not None and len(plain) <= most:
+    if problem is not None and len(plain) < most:
         # A step that fails gives nothing: go through the last one again in small ones.
         plain, _ = _read_in_steps(data, codec, most, _SALVAGE_STEP)
     return plain, problem
@@ -146,4 +146,4 @@ def _read_in_steps(data: bytes, codec: str, most: int, step: int) -> tuple[bytes
     except OSError as error:
         how = "ends too early: the file is truncated" if "runcated" in str(error) else "is damaged here"
         return bytes(good), f"the {codec} stream {how}; what comes after it cannot be read"
-    return bytes(good), _too_large(most)
+    return bytes(good[:most]), _too_large(most)
