@@ -7,7 +7,7 @@ export TZ := UTC
 # A backend chosen outside would keep the notebooks' kernels from showing their figures.
 unexport MPLBACKEND
 
-.PHONY: demo test lint unit notebooks-test notebooks lab bench sample clean
+.PHONY: demo test lint unit notebooks-test notebooks docs lab bench sample clean
 
 demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
 	$(BIN)/python notebooks/demo.py
@@ -28,6 +28,9 @@ notebooks-test: .venv/installed
 
 notebooks: .venv/installed  ## run the notebooks again and write their outputs into them
 	$(BIN)/python notebooks/render.py
+
+docs: .venv/installed  ## print what only the code knows into docs/
+	$(BIN)/python docs/render.py
 
 lab: .venv/installed  ## open JupyterLab on the tutorials
 	$(BIN)/jupyter lab notebooks

@@ -73,7 +73,7 @@ def test_a_parquet_file_that_declares_more_rows_than_it_can_hold_is_refused():
     sink = io.BytesIO()
     many = pa.concat_tables([table] * 1000).combine_chunks()
     with pq.ParquetWriter(sink, table.schema, compression="gzip") as writer:
-        writer.write_table(pa.concat_tables([many] * 2620).combine_chunks(), row_group_size=3_000_000)
+        writer.write_table(pa.concat_tables([many] * 3000).combine_chunks(), row_group_size=3_000_000)
     with pytest.raises(fl.ParseError, match=r"3,000,000 rows.*no flow log shrinks like that"):
         read(sink.getvalue())
 

@@ -29,8 +29,8 @@ class Form:
     fields_from: str
 
 
-_LINES = "fields=, or the lines where they fit a default format"
-_NAMES = "names, as AWS or others spell them"
+_LINES = "fields=, or a default format that fits"
+_NAMES = "names, however spelled"
 
 FORMS: tuple[Form, ...] = (
     Form("text with header", "delivery to S3", "a line of field names, in any order", "the header"),
