@@ -58,7 +58,7 @@ def _once(data: bytes, most: int) -> tuple[bytes, str | None]:
 
 
 def _too_large(most: int) -> str:
-    return f"the file unpacks to more than {most >> 20:,} MiB, which no flow log of its size does; the rest was not read"
+    return f"the file unpacks to more than {most >> 20:,} MiB, as no flow log of its size does; the rest was not read"
 
 
 def _undamaged(data: bytes, most: int) -> bytes | None:

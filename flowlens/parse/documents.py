@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow as pa
@@ -62,7 +63,8 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
         If the layout of the lines is not known.
     """
     first = next((text for text in messages[:100].to_pylist() if text), "")
-    lines = b"".join(_lines(chunk) for chunk in messages.chunks)
+    with ThreadPoolExecutor() as pool:
+        lines = b"".join(pool.map(_lines, messages.chunks))
     # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
     if first.lstrip()[:1] in {"{", "["} or lines.count(b"\n") > len(messages) or b"\r" in lines:
         return _read_gathered(gather_texts(messages.to_pylist(), numbers, reading.file), reading)

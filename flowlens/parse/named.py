@@ -43,9 +43,10 @@ def refuse_what_is_no_record(names: Sequence[str], line: int = 1) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
         raise RefusedError(line, shown, f"the name {repeated!r} stands over more than one column")
-    if known_names(names) < 2:
+    known = known_names(names)
+    if not known:
         raise RefusedError(line, shown, "these are no columns of a flow log")
-    if looks_like_results(columns_of(names, {})):
+    if known < 2 or looks_like_results(columns_of(names, {})):
         raise RefusedError(
             line,
             shown,
@@ -117,7 +118,8 @@ def _plain(field: Field, column: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_timestamp(kind) and field.kind == "time":
         return column.combine_chunks().cast(pa.timestamp("s"), safe=False).cast(pa.int64())
     if pa.types.is_floating(kind):
-        column = _whole(column.cast(pa.float64()))
+        column = column.cast(pa.float64())
+        column = _whole(pc.floor(column) if field.kind == "time" else column)
         kind = column.type
     if pa.types.is_integer(kind):
         if not is_text:
@@ -176,7 +178,9 @@ def _texts(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArr
 
 
 def _numbers(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArray]:
-    words = pc.replace_substring_regex(pc.utf8_trim_whitespace(words), r"^([0-9]+)\.0*$", r"\1")
+    # Zeek and Python time to fractions of a second; no counter has any.
+    fraction = r"^([0-9]+)\.[0-9]*$" if field.kind == "time" else r"^([0-9]+)\.0*$"
+    words = pc.replace_substring_regex(pc.utf8_trim_whitespace(words), fraction, r"\1")
     nothing = pc.is_in(words, _NUMBERS_FOR_NOTHING)
     digits = pc.match_substring_regex(words, "^[0-9]{1,19}$")
     numbers = pc.if_else(digits, words, None).cast(pa.uint64())

@@ -6,9 +6,9 @@ Each function gives None where a file is anything but plain, and then it has to 
 from __future__ import annotations
 
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,13 +22,15 @@ __all__ = ["plain_messages", "plain_rows"]
 _HEAD = 1 << 16  # bytes in which the first object is looked for
 _BLOCK = 1 << 22  # bytes that a core parses at a time where each document has a line
 _PIECE = 1 << 25  # bytes of one long list that are worth a core
+_LARGEST_PIECE = 1 << 30  # bytes: an Arrow column of text holds 2 GiB
+_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 _EVENTS = pa.list_(pa.struct([("message", pa.string())]))
 _OF_MESSAGES = pa.schema(
     [("message", pa.string()), ("events", _EVENTS), ("logEvents", _EVENTS), ("messageType", pa.string())]
 )
 
-_LIST_OPENS = re.compile(rb'\s*\{\s*"(?:events|logEvents)"\s*:\s*\[')
+_LIST_OPENS = re.compile(rb'\s*(\{\s*"(?:events|logEvents)"\s*:\s*)?\[')
 # Between two elements of a list of objects. If it stands inside a text, or in a list inside an element, then the parts
 # are no sound JSON, which Arrow notices.
 _BOUNDARY = re.compile(rb"\}(\s*,\s*)\{")
@@ -38,15 +40,8 @@ _decode = json.JSONDecoder().raw_decode
 
 def plain_messages(data: bytes, *, threads: bool) -> pa.ChunkedArray | None:
     """Return the messages of documents that hold nothing else: ``{"message": ...}``, or lists of such."""
-    if data[:_HEAD].lstrip().startswith(b"["):
-        data = b'{"events":' + data + b"}"
-    by_line = _has_a_document_a_line(data)
-    pieces = [data] if by_line or not threads else _pieces(data)
-    read = partial(_read, schema=_OF_MESSAGES, unexpected="ignore", by_line=by_line, threads=threads)
-    try:
-        with ThreadPoolExecutor(len(pieces)) as pool:
-            tables = list(pool.map(read, pieces))
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    tables = _tables(data, "events", _OF_MESSAGES, unexpected="ignore", threads=threads)
+    if tables is None:
         return None
     found = [_messages(batch) for table in tables for batch in table.to_batches()]
     return None if any(messages is None for messages in found) else pa.chunked_array(found, pa.string())
@@ -74,18 +69,18 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     if not isinstance(first, dict) or known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
         return None
     # Arrow would take text that looks like a time for one.
-    values = [(name, pa.string()) for name, value in first.items() if isinstance(value, str)]
-    if in_list:
-        data, schema = b'{"rows":' + data + b"}", pa.schema([("rows", pa.list_(pa.struct(values)))])
-    else:
-        schema = pa.schema(values)
-    try:
-        table = _read(data, schema, "infer", not in_list and _has_a_document_a_line(data), threads)
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    values = [(name, _TYPES[type(value)]) for name, value in first.items() if type(value) in _TYPES]
+    schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
+    tables = _tables(data, "rows", schema, unexpected="infer", threads=threads)
+    if tables is None:
         return None
     if in_list:
-        rows = [batch["rows"].flatten() for batch in table.to_batches()]
-        table = pa.Table.from_batches([pa.RecordBatch.from_struct_array(part) for part in rows])
+        rows = [batch["rows"].flatten() for table in tables for batch in table.to_batches()]
+        tables = [pa.Table.from_batches([pa.RecordBatch.from_struct_array(part)]) for part in rows]
+    try:
+        table = pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException:  # two pieces do not agree on the type of a column
+        return None
     return table if _is_plain(table) else None
 
 
@@ -106,16 +101,23 @@ def _is_plain(table: pa.Table) -> bool:
     return not pc.any(empty).as_py()
 
 
-def _read(data: bytes, schema: pa.Schema, unexpected: str, by_line: bool, threads: bool) -> pa.Table:
-    return pa_json.read_json(
-        pa.BufferReader(data),
-        read_options=pa_json.ReadOptions(
-            use_threads=threads and by_line, block_size=_BLOCK if by_line else len(data) + 1
+def _tables(data: bytes, list_name: str, schema: pa.Schema, *, unexpected: str, threads: bool) -> list[pa.Table] | None:
+    """Read documents; a list that is not inside an object is read as one inside an object, under a name."""
+    by_line = _has_a_document_a_line(data)
+    pieces = [data] if by_line else _pieces(data, list_name, threads=threads)
+    options = {
+        "read_options": pa_json.ReadOptions(
+            use_threads=threads and by_line, block_size=_BLOCK if by_line else max(map(len, pieces)) + 1
         ),
-        parse_options=pa_json.ParseOptions(
+        "parse_options": pa_json.ParseOptions(
             explicit_schema=schema, newlines_in_values=not by_line, unexpected_field_behavior=unexpected
         ),
-    )
+    }
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda piece: pa_json.read_json(pa.BufferReader(piece), **options), pieces))
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return None
 
 
 def _has_a_document_a_line(data: bytes) -> bool:
@@ -127,19 +129,19 @@ def _has_a_document_a_line(data: bytes) -> bool:
     return bool(end) and following.lstrip()[:1] == b"{"
 
 
-def _pieces(data: bytes) -> list[bytes]:
-    """Cut a document that is one long list of events into several of the same kind."""
+def _pieces(data: bytes, list_name: str, *, threads: bool) -> list[bytes]:
+    """Cut a document that is one long list into several of the same kind, an object with a list."""
     opening = _LIST_OPENS.match(data)
     if opening is None:
         return [data]
-    cuts = [(0, 0)]
-    for place in range(_PIECE, len(data) - _PIECE, _PIECE):
+    head, tail = (opening[0], b"") if opening[1] else (f'{{"{list_name}":['.encode(), b"}")
+    cuts = [opening.span()]
+    for place in range(_PIECE, len(data) - _PIECE, _PIECE if threads else _LARGEST_PIECE):
         boundary = _BOUNDARY.search(data, place)
         if boundary and boundary.start() > cuts[-1][1]:
             cuts.append(boundary.span(1))
+    if len(cuts) == 1 and not tail:
+        return [data]
     ends = [begin for begin, _ in cuts[1:]] + [len(data)]
     parts = [memoryview(data)[begin:end] for (_, begin), end in zip(cuts, ends, strict=True)]
-    return [
-        b"".join([opening[0] if place else b"", part, b"]}" if place < len(parts) - 1 else b""])
-        for place, part in enumerate(parts)
-    ]
+    return [b"".join([head, part, b"]}" if part is not parts[-1] else tail]) for part in parts]
