@@ -17,7 +17,7 @@ from flowlens.parse.lines import may_hold_hexadecimal
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.reading import Parsed, Reading, RefusedError
-from flowlens.parse.values import arrow_type, column_is_clean
+from flowlens.parse.values import arrow_type, column_is_clean, with_their_zeros
 from flowlens.schema import Field, field_for
 
 __all__ = ["csv_header", "read_csv"]
@@ -59,7 +59,9 @@ def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) ->
     columns = columns_of(names, {})
     wanted = reading.wanted(tuple(columns))
     types = {columns[column]: arrow_type(field_for(column)) for column in wanted}
-    table = None if may_hold_hexadecimal(data) else _table(data, names, types, delimiter, threads=reading.threads)
+    # Arrow reads hexadecimal numbers, and takes the end of the file for that of a quoted value.
+    odd = may_hold_hexadecimal(data) or data.count(b'"') % 2
+    table = None if odd else _table(data, names, types, delimiter, threads=reading.threads)
     if table is not None and all(_is_clean(field_for(column), table[columns[column]]) for column in wanted):
         return Parsed([table.rename_columns(wanted)])
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
@@ -96,6 +98,8 @@ def _table(
 
 
 def _is_clean(field: Field, column: pa.ChunkedArray) -> bool:
+    if field.name == "account-id":
+        return all(with_their_zeros(chunk.dictionary) is chunk.dictionary for chunk in column.chunks)
     # White space parts values in a line of text only; Arrow has looked at the encoding.
     return (field.kind == "text" and not field.closed) or column_is_clean(field, column)
 
@@ -115,7 +119,9 @@ def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[lis
             rows.append(values)
             numbers.append(number + 1)
         elif line.strip():
-            reason = f"{len(values)} values where the header has {len(names)} names"
+            reason = (
+                f"{len(values)} values where the header has {len(names)} names" if values else "its quotes do not match"
+            )
             bad_lines.append(BadLine(file, number + 1, line, reason))
         number += line.count("\n") + 1
     columns = [[row[place] for row in rows] for place in range(len(names))]
@@ -136,6 +142,6 @@ def _row(lines: list[str], number: int, delimiter: str) -> tuple[str, list[str]]
 def _values(line: str, delimiter: str) -> list[str]:
     """Return the values of a line, none where it cannot be parted."""
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
         return []

@@ -62,12 +62,12 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
     RefusedError
         If the layout of the lines is not known.
     """
-    first = next((text for text in messages[:100].to_pylist() if text), "")
     with ThreadPoolExecutor() as pool:
         lines = b"".join(pool.map(_lines, messages.chunks))
     # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
-    if first.lstrip()[:1] in {"{", "["} or lines.count(b"\n") > len(messages) or b"\r" in lines:
-        return _read_gathered(gather_texts(messages.to_pylist(), numbers, reading.file), reading)
+    if lines[:_HEAD].lstrip()[:1] in {b"{", b"["} or lines.count(b"\n") > len(messages) or b"\r" in lines:
+        texts = messages.cast(pa.binary()).to_pylist()
+        return _read_gathered(gather_texts(texts, numbers, reading.file), reading)
     return _numbered(read_text(lines, reading), numbers)
 
 
@@ -86,12 +86,23 @@ def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:
 def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:
     parts = [Parsed([], gathered.bad_lines)]
     if gathered.messages:
-        text = "\n".join(gathered.messages).encode("utf-8", "surrogatepass")
-        parts.append(_numbered(read_text(text, reading), gathered.message_numbers))
+        parts.append(_read_gathered_messages(gathered, reading))
     if gathered.rows:
         parts += _read_rows(gathered.rows, gathered.row_numbers, reading, alone=not gathered.messages)
     tables = [table for part in parts for table in part.tables]
     return Parsed(tables, sorted((bad for part in parts for bad in part.bad_lines), key=lambda bad: bad.line))
+
+
+def _read_gathered_messages(gathered: Gathered, reading: Reading) -> Parsed:
+    text = "\n".join(gathered.messages).encode("utf-8", "surrogatepass")
+    try:
+        return _numbered(read_text(text, reading), gathered.message_numbers)
+    except RefusedError as refused:
+        if not gathered.rows:
+            raise
+        # Among records, texts that are no lines of a log do not hide those.
+        items = zip(gathered.message_numbers, gathered.messages, strict=True)
+        return Parsed([], [BadLine(reading.file, number, text, refused.reason) for number, text in items])
 
 
 def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Reading, *, alone: bool) -> list[Parsed]:

@@ -17,15 +17,15 @@ from flowlens.errors import BadLine
 from flowlens.parse.lookalikes import refuse_foreign_names
 from flowlens.parse.naming import columns_of, known_names, looks_like_results
 from flowlens.parse.reading import Parsed, Reading, RefusedError
-from flowlens.parse.values import TEXT, arrow_type, complaint, largest, unix_seconds, wrong_words
+from flowlens.parse.values import TEXT, arrow_type, complaint, largest, unix_seconds, with_their_zeros, wrong_words
 from flowlens.schema import Field, field_for
 from flowlens.service import PROTOCOLS
 
 __all__ = ["read_named", "refuse_what_is_no_record"]
 
 _WORDS_FOR_NOTHING = pa.array(["-", ""])
-# What pandas, Python and SQL print for a missing number or time. In text they could be a name.
-_NUMBERS_FOR_NOTHING = pa.array(["-", "", "nan", "NaN", "NaT", "None", "null", "NULL", "<NA>"])
+# What pandas, Python and SQL print for a missing value. Among free text they could be a name.
+_PRINTED_FOR_NOTHING = pa.array(["-", "", "nan", "NaN", "NaT", "None", "null", "NULL", "<NA>"])
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 1000  # characters of a value in a message
 
@@ -105,11 +105,13 @@ def _values(field: Field, column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
         wrong = pc.fill_null(pc.or_(pc.less(plain, 0), pc.greater(plain, largest(field))), False)
         return pc.if_else(wrong, None, plain).cast(arrow_type(field)), wrong
     words, codes = plain.dictionary, plain.indices
+    if field.name == "account-id":
+        words = with_their_zeros(words)
     found, unsound = _texts(field, words) if field.kind in {"text", "address"} else _numbers(field, words)
     wrong = pc.fill_null(pc.take(unsound, codes), False)
     if pa.types.is_integer(found.type):
         return pc.take(found, codes), wrong
-    return (pc.take(found, codes).dictionary_encode().cast(TEXT) if found.null_count else plain), wrong
+    return (plain if found is plain.dictionary else pc.take(found, codes).dictionary_encode().cast(TEXT)), wrong
 
 
 def _plain(field: Field, column: pa.ChunkedArray) -> pa.Array:
@@ -125,7 +127,6 @@ def _plain(field: Field, column: pa.ChunkedArray) -> pa.Array:
         if not is_text:
             return column.combine_chunks().cast(pa.int64(), safe=False)
         words = column.cast(pa.string())
-        # As a number, an account has lost the zeros it begins with.
         return _encoded(pc.utf8_lpad(words, 12, "0") if field.name == "account-id" else words)
     return _encoded(column)
 
@@ -170,18 +171,19 @@ def _text(value: object) -> str:
 
 
 def _texts(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArray]:
-    nothing = pc.is_in(words, _WORDS_FOR_NOTHING)
-    # White space may stand in a name that came through another tool; only in a line of text it parts two values.
     free = field.kind == "text" and not field.closed
+    nothing = pc.is_in(words, _WORDS_FOR_NOTHING if free else _PRINTED_FOR_NOTHING)
+    # White space may stand in a name that came through another tool; only in a line of text it parts two values.
     unsound = pc.match_substring(words, _NOT_UTF8) if free else pc.and_not(wrong_words(field, words), nothing)
-    return pc.if_else(pc.or_(nothing, unsound), None, words), unsound
+    missing = pc.or_(nothing, unsound)
+    return (pc.if_else(missing, None, words) if pc.any(missing).as_py() else words), unsound
 
 
 def _numbers(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanArray]:
     # Zeek and Python time to fractions of a second; no counter has any.
     fraction = r"^([0-9]+)\.[0-9]*$" if field.kind == "time" else r"^([0-9]+)\.0*$"
     words = pc.replace_substring_regex(pc.utf8_trim_whitespace(words), fraction, r"\1")
-    nothing = pc.is_in(words, _NUMBERS_FOR_NOTHING)
+    nothing = pc.is_in(words, _PRINTED_FOR_NOTHING)
     digits = pc.match_substring_regex(words, "^[0-9]{1,19}$")
     numbers = pc.if_else(digits, words, None).cast(pa.uint64())
     odd = pc.invert(pc.or_(digits, nothing))

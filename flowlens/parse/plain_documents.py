@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
-from flowlens.parse.naming import columns_of, known_names, looks_like_results
-from flowlens.schema import BY_COLUMN
+from flowlens.parse.naming import columns_of, known_names, looks_like_results, message_name
+from flowlens.schema import BY_COLUMN, field_for
 
 __all__ = ["plain_messages", "plain_rows"]
 
@@ -68,6 +68,8 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
         return None
     if not isinstance(first, dict) or known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
         return None
+    if message_name(first):
+        return None
     # Arrow would take text that looks like a time for one.
     values = [(name, _TYPES[type(value)]) for name, value in first.items() if type(value) in _TYPES]
     schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
@@ -81,15 +83,19 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
         table = pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException:  # two pieces do not agree on the type of a column
         return None
-    return table if _is_plain(table) else None
+    in_order = dict.fromkeys([*(name for name in first if name in table.column_names), *table.column_names])
+    return table.select(list(in_order)) if _is_plain(table, first) else None
 
 
-def _is_plain(table: pa.Table) -> bool:
+def _is_plain(table: pa.Table, first: dict[str, object]) -> bool:
     names = columns_of(table.column_names, {})
     if any(pa.types.is_nested(kind) for kind in table.schema.types):
         return False
-    foreign = [table[name] for column, name in names.items() if column not in BY_COLUMN]
-    if any(pa.types.is_timestamp(column.type) for column in foreign):
+    # Of values that the first object lacks, Arrow took text for times, and integers that are too large for floats.
+    guessed = [column for column, name in names.items() if first.get(name) is None]
+    if any(pa.types.is_timestamp(table[names[column]].type) and field_for(column).kind != "time" for column in guessed):
+        return False
+    if any(pa.types.is_floating(table[names[column]].type) and column not in BY_COLUMN for column in guessed):
         return False
     # An object without a single field of a flow log is no record.
     fields = [table[name] for column, name in names.items() if column in BY_COLUMN]

@@ -32,9 +32,11 @@ _GZIP_IN_BASE64 = "H4sI"
 _DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BETWEEN = re.compile(r"[\s,]*")
-_OPENS_A_LIST = re.compile(rf'(\{{[^{{}}\[\]]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
+_OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
+_BETWEEN_IN_LIST = re.compile(r"[\s,\]]*")
 # What stands behind a list in its object: closing brackets and other keys.
 _BETWEEN_IN_OBJECT = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
+_NEXT_LIST = re.compile(r"(?<=\])[\s,]*(?=\[)")
 _NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n\s*(?=\{)")
 
 _COST_OF_RECURSION = 10_000  # characters
@@ -82,17 +84,18 @@ def gather(data: bytes, file: str) -> Gathered:
 def gather_payloads(data: bytes, file: str) -> Gathered:
     """Take apart payloads of subscriptions, base64 of gzip, one a line."""
     into = Gathered(file, most_bytes(len(data)))
-    for line in data.split():
-        _take_payload(line.decode("ascii", "replace"), into, 0)
+    # `base64` breaks its lines after 76 characters; each payload begins as gzip does.
+    for payload in re.split(rf"\s+(?={_GZIP_IN_BASE64})", data.decode("ascii", "replace").strip()):
+        _take_payload("".join(payload.split()), into, 0)
     return into
 
 
-def gather_texts(texts: Iterable[str | None], numbers: Sequence[int] | None, file: str) -> Gathered:
+def gather_texts(texts: Iterable[bytes | None], numbers: Sequence[int] | None, file: str) -> Gathered:
     """Take apart the messages of a log, which hold one line each, or several, or JSON."""
     into = Gathered(file, most_bytes(0))
     for place, text in enumerate(texts):
         into.number = place if numbers is None else numbers[place] - 1
-        _take_text(text or "", into, 0)
+        _take_text((text or b"").decode("utf-8", "surrogateescape"), into, 0)
     return into
 
 
@@ -103,27 +106,37 @@ def _take_documents(text: str, into: Gathered, depth: int) -> None:
 
 def _documents(text: str, into: Gathered) -> Iterator[object]:
     """Yield the documents of a text; a damaged piece is reported, and what comes after it still read."""
+    in_list, is_sound = False, True  # whether a list still has to end, and whether the last piece could be read
     between, budget = _BETWEEN, _MOST_SCANS * (len(text) + _COST_OF_RECURSION)
-    place = _skipped(between, text, 0)
+    place = end = _skipped(between, text, 0)
+    gap = ""
     while place < len(text):
         try:
             document, end = _decode(text, place)
+            is_sound = True
         except (ValueError, RecursionError) as error:
             budget -= getattr(error, "pos", place + _COST_OF_RECURSION) - place
             opening = _OPENS_A_LIST.match(text, place)
-            if opening and budget > 0:
+            # Inside a list, a list is a row of query results, which stands or falls as a whole.
+            if opening and budget > 0 and (opening[1] or between is _BETWEEN):
                 # A large document with damage somewhere: the elements of its list stand by themselves.
-                between = _BETWEEN_IN_OBJECT if opening[1] else between
-                end = opening.end()
+                between = _BETWEEN_IN_OBJECT if opening[1] else _BETWEEN_IN_LIST
+                end, in_list = opening.end(), True
             else:
-                following = _NEXT_OBJECT.search(text, place + 1) if budget > 0 else None
+                next_element = _NEXT_LIST if text[place] == "[" else _NEXT_OBJECT
+                following = next_element.search(text, place + 1) if budget > 0 else None
                 end = following.end() if following else len(text)
+                is_sound = False
                 into.add_bad(text[place:end].rstrip(), f"the JSON is damaged or cut short here ({error})")
         else:
-            # Behind a list that was stepped into, a text is the value of some other key.
-            if between is _BETWEEN or isinstance(document, dict | list):
+            # Behind a list that was stepped into stand the values of other keys.
+            if not gap.endswith(":"):
                 yield document
         place = _skipped(between, text, end)
+        gap = text[end:place].rstrip()
+        in_list = in_list and "]" not in gap
+    if in_list and is_sound:
+        into.add_bad("", "the JSON is cut short: its list does not end")
 
 
 def _skipped(between: re.Pattern[str], text: str, place: int) -> int:

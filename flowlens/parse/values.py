@@ -20,6 +20,7 @@ __all__ = [
     "largest",
     "seconds_of",
     "unix_seconds",
+    "with_their_zeros",
     "wrong_words",
 ]
 
@@ -52,6 +53,14 @@ def arrow_type(field: Field) -> pa.DataType:
 def largest(field: Field) -> int:
     """Return the largest number that can stand in a numeric field."""
     return _LARGEST[field.kind]
+
+
+def with_their_zeros(accounts: pa.StringArray) -> pa.StringArray:
+    """Return account ids with the zeros they begin with, which they lose where a tool takes them for numbers."""
+    numbers = pc.match_substring_regex(accounts, r"^[0-9]{1,11}\.0$|^[0-9]{8,11}$")
+    if not pc.any(numbers).as_py():
+        return accounts
+    return pc.if_else(numbers, pc.utf8_lpad(pc.replace_substring(accounts, ".0", ""), 12, "0"), accounts)
 
 
 def column_is_clean(field: Field, column: pa.ChunkedArray) -> bool:
