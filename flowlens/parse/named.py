@@ -43,10 +43,10 @@ def refuse_what_is_no_record(names: Sequence[str], line: int = 1) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated:
         raise RefusedError(line, shown, f"the name {repeated!r} stands over more than one column")
-    known = known_names(names)
-    if not known:
+    columns = columns_of(names, {})
+    if known_names(names) < 2 and not {"srcaddr", "dstaddr", "interface_id"} & set(columns):
         raise RefusedError(line, shown, "these are no columns of a flow log")
-    if known < 2 or looks_like_results(columns_of(names, {})):
+    if looks_like_results(columns):
         raise RefusedError(
             line,
             shown,
