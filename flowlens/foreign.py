@@ -10,6 +10,7 @@ import pyarrow as pa
 from flowlens.errors import BadLine, ParseError
 from flowlens.frame import FrameBuilder
 from flowlens.parse import Parsed, Reading, RefusedError, read_table
+from flowlens.parse.shapes import sound
 from flowlens.parse.tags import readable_tags
 
 __all__ = ["from_frame"]
@@ -95,8 +96,5 @@ def _array(series: pd.Series) -> pa.Array:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # Objects of several types: what each looks like has to do.
-        texts = [
-            None if missing else str(value).encode("utf-8", "replace").decode()
-            for value, missing in zip(series, series.isna(), strict=True)
-        ]
+        texts = [None if missing else sound(str(value)) for value, missing in zip(series, series.isna(), strict=True)]
         return pa.array(texts, pa.string())

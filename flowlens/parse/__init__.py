@@ -14,7 +14,7 @@ from flowlens.parse.compression import decompress
 from flowlens.parse.delimited import csv_header, read_csv
 from flowlens.parse.documents import read_json, read_messages, read_payloads
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
-from flowlens.parse.lookalikes import refuse_foreign_bytes
+from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_text
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
 from flowlens.parse.ocsf import is_ocsf
@@ -103,7 +103,9 @@ def _read(plain: bytes, reading: Reading) -> Parsed:
     if _is_payload(plain):
         return read_payloads(plain.removeprefix(_BOM), reading)
     text = plain.removeprefix(_BOM).lstrip(b"\r\n")
-    header = csv_header(_first_line(text))
+    first = _first_line(text)
+    refuse_foreign_text(first, 1)
+    header = csv_header(first)
     return read_csv(text, *header, reading) if header else read_text(plain, reading)
 
 

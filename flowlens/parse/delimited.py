@@ -14,6 +14,7 @@ import pyarrow.csv as pa_csv
 from flowlens.errors import BadLine
 from flowlens.parse.documents import read_messages
 from flowlens.parse.lines import may_hold_hexadecimal
+from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.reading import Parsed, Reading, RefusedError
@@ -36,7 +37,7 @@ def csv_header(line: bytes) -> tuple[list[str], str] | None:
     if delimiter not in text:
         return None
     names = [name.strip() for name in _values(text, delimiter)]
-    return (names, delimiter) if known_names(names) or message_name(names) else None
+    return (names, delimiter) if known_names(names) or message_name(names) or foreign_kind(names) else None
 
 
 def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) -> Parsed:

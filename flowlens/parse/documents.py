@@ -21,7 +21,7 @@ from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.plain_documents import plain_messages, plain_rows
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
-from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts
+from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts, sound
 from flowlens.parse.text import read_text
 
 __all__ = ["read_json", "read_messages", "read_payloads"]
@@ -102,7 +102,7 @@ def _read_gathered_messages(gathered: Gathered, reading: Reading) -> Parsed:
             raise
         # Among records, texts that are no lines of a log do not hide those.
         items = zip(gathered.message_numbers, gathered.messages, strict=True)
-        return Parsed([], [BadLine(reading.file, number, text, refused.reason) for number, text in items])
+        return Parsed([], [BadLine(reading.file, number, sound(text), refused.reason) for number, text in items])
 
 
 def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Reading, *, alone: bool) -> list[Parsed]:
@@ -146,16 +146,11 @@ def _flat(row: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[s
     """Return a record with the keys of objects inside it joined by dots, and its values as text."""
     flat: dict[str, str | None] = {}
     for key, value in row.items():
-        name = _sound(f"{prefix}{key}")
+        name = sound(f"{prefix}{key}")
         if isinstance(value, dict) and depth < _DEEPEST:
             flat.update(_flat(value, f"{name}.", depth + 1))
         elif value is None or isinstance(value, str):
-            flat[name] = value if value is None else _sound(value)
+            flat[name] = value if value is None else sound(value)
         else:
             flat[name] = str(value) if type(value) is int else json.dumps(value)
     return flat
-
-
-def _sound(text: str) -> str:
-    """Return a text without halves of surrogate pairs, which JSON can hold and Arrow cannot."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -10,21 +10,22 @@ from collections.abc import Iterable
 
 from flowlens.parse.reading import RefusedError
 
-__all__ = ["refuse_foreign_bytes", "refuse_foreign_names", "refuse_foreign_text"]
+__all__ = ["foreign_kind", "refuse_foreign_bytes", "refuse_foreign_names", "refuse_foreign_text"]
 
 # Nested JSON keys are joined by dots; the elements of a list count as its own.
 _BY_NAME = {
-    "Google Cloud VPC flow logs": r"(jsonPayload\.)?connection\.(src|dest)_ip|jsonPayload\..*",
-    "Azure flow logs": r"(records\.)?(properties\.flows|flowRecords|flowLogGUID|macAddress)(\..*)?",
+    "Google Cloud VPC flow logs": r"connection\.(src|dest)_ip|jsonPayload\..*|bytes_sent|rtt_msec|gcp\..*",
+    "Azure flow logs": r"(records\.)?(properties\.flows|flowRecords|flowLogGUID|macAddress)(\..*)?|NSGRule_s",
     "flow logs of Alibaba Cloud or Tencent Cloud": r"(eni|vswitch)[-_]?id",
-    "IBM Cloud flow logs": r"(.*\.)?(collector_crn|initiator_ip|.*bytes_from_(initiator|target))",
-    "an S3 event notification: read the files it names": r"(Records\.)?s3\.bucket(\..*)?",
-    "CloudTrail events": r"(Records\.)?userIdentity(\..*)?|(Records\.)?eventSource",
+    "IBM Cloud flow logs": r"(.*\.)?(collector_crn|initiator_ip|.*bytes_from_initiator)|ABBytes",
+    "an S3 event notification: read the files it names": r"(Records\.)?s3\.bucket(\..*)?|detail\.bucket\.name",
+    "CloudTrail events": r"(Records\.)?userIdentity(\..*)?|(Records\.)?eventSource|CloudTrailEvent",
     "GuardDuty findings": r"(detail\.)?(Findings\.)?service\.(action|detectorId)(\..*)?",
     "AWS WAF logs": r"webaclId|httpRequest(\..*)?",
     "Route 53 Resolver query logs": r"query_name|query_timestamp",
     "AWS Network Firewall logs": r"firewall_name|event\.netflow(\..*)?",
-    "nfdump output": r"sa|da",
+    "events of EventBridge": r"detail-type",
+    "nfdump output": r"sa|da|bpp",
 }  # fmt: skip
 
 _BY_LINE = {
@@ -33,6 +34,7 @@ _BY_LINE = {
     "Classic Load Balancer access logs": r"\d{4}-\d\d-\d\dT\S+ \S+ [0-9.]+:\d+ ",
     "access logs in the W3C format, as CloudFront writes them": r"#Version: \d",
     "Zeek logs": r"#separator ",
+    "nfdump output": r"Date first seen ",
     "S3 access logs": r"[0-9a-f]{64} \S+ \[",
     "access logs of a web server": r"\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:",
     "Route 53 query logs": r"1\.0 \d{4}-\d\d-\d\dT\S+ Z",
@@ -40,6 +42,7 @@ _BY_LINE = {
     "XML or HTML, perhaps the page of an error": r"<[?!a-zA-Z]",
 }
 
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _BY_BYTES = {
     b"PK\x03\x04": "a ZIP archive: unpack it first",
     b"\xfd7zXZ\x00": "compressed with xz: unpack it first",
@@ -52,18 +55,23 @@ _BY_BYTES = {
     b"\x0a\x0d\x0d\x0a": "a packet capture, not a flow log",
     b"%PDF": "a PDF file",
     b"SQLite format 3": "a SQLite database",
-    b"\x80\x04\x95": "a Python pickle, which can run code when it is opened: flowlens never does",
-    b"\x80\x05\x95": "a Python pickle, which can run code when it is opened: flowlens never does",
+    **dict.fromkeys(_PICKLES, "a Python pickle, which can run code when it is opened: flowlens never opens one"),
 }
 _TAR_MARK, _TAR_PLACE = b"ustar", 257
+
+
+def foreign_kind(names: Iterable[str]) -> str | None:
+    """Return the kind of log that one of the names gives away, if any does."""
+    names = list(names)
+    return next((kind for kind, name in _BY_NAME.items() if any(re.fullmatch(name, one) for one in names)), None)
 
 
 def refuse_foreign_names(names: Iterable[str], line: int) -> None:
     """Raise if one of the names tells that this is another kind of log."""
     names = list(names)
-    for kind, pattern in _BY_NAME.items():
-        if any(re.fullmatch(pattern, name) for name in names):
-            raise _refused(", ".join(names), kind, line)
+    kind = foreign_kind(names)
+    if kind is not None:
+        raise _refused(", ".join(names), kind, line)
 
 
 def refuse_foreign_text(line: bytes, number: int) -> None:

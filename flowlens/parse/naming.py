@@ -95,7 +95,8 @@ def columns_of(names: Sequence[str], renames: Mapping[str, str]) -> dict[str, st
 def looks_like_results(columns: Mapping[str, str]) -> bool:
     """Tell whether a table holds the results of a query and not records.
 
-    Records have both addresses, and something that no query groups by.
+    Records have both addresses, and something that no query groups by; those of no traffic have a time and a status.
     """
     computed = any(_COMPUTED.fullmatch(name) for name in columns.values())
-    return computed or not {"srcaddr", "dstaddr"} <= set(columns) or not _TELL_RECORDS & set(columns)
+    traffic = {"srcaddr", "dstaddr"} <= set(columns) and not _TELL_RECORDS.isdisjoint(columns)
+    return computed or not (traffic or {"start", "log_status"} <= set(columns))

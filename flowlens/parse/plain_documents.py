@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
+from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.naming import columns_of, known_names, looks_like_results, message_name
 from flowlens.schema import BY_COLUMN, field_for
 
@@ -68,7 +69,7 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
         return None
     if not isinstance(first, dict) or known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
         return None
-    if message_name(first):
+    if message_name(first) or foreign_kind(first):
         return None
     # Arrow would take text that looks like a time for one.
     values = [(name, _TYPES[type(value)]) for name, value in first.items() if type(value) in _TYPES]
@@ -76,15 +77,19 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     tables = _tables(data, "rows", schema, unexpected="infer", threads=threads)
     if tables is None:
         return None
+    try:
+        table = _one_table(tables, in_list=in_list)
+        order = dict.fromkeys([*(name for name in first if name in table.column_names), *table.column_names])
+    except (pa.ArrowException, UnicodeDecodeError):  # pieces differ in a type, or a name is not UTF-8
+        return None
+    return table.select(list(order)) if _is_plain(table, first) else None
+
+
+def _one_table(tables: list[pa.Table], *, in_list: bool) -> pa.Table:
     if in_list:
         rows = [batch["rows"].flatten() for table in tables for batch in table.to_batches()]
         tables = [pa.Table.from_batches([pa.RecordBatch.from_struct_array(part)]) for part in rows]
-    try:
-        table = pa.concat_tables(tables, promote_options="default")
-    except pa.ArrowException:  # two pieces do not agree on the type of a column
-        return None
-    in_order = dict.fromkeys([*(name for name in first if name in table.column_names), *table.column_names])
-    return table.select(list(in_order)) if _is_plain(table, first) else None
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def _is_plain(table: pa.Table, first: dict[str, object]) -> bool:

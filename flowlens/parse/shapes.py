@@ -18,18 +18,19 @@ from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress, most_bytes
 from flowlens.parse.naming import known_names, names_addresses
 
-__all__ = ["Gathered", "gather", "gather_payloads", "gather_texts"]
+__all__ = ["Gathered", "gather", "gather_payloads", "gather_texts", "sound"]
 
 _DEEPEST = 12  # wrappers inside wrappers; real ones have five
 
 # Lists whose elements are documents themselves, objects that wrap one, texts that are base64 of one.
-_LISTS = ("events", "logEvents", "results", "Records", "records")
+_LISTS = ("events", "logEvents", "results", "Records", "records", "Events")
 _WRAPPERS = ("awslogs", "kinesis")
 _PAYLOADS = ("data", "Data")
 _MESSAGES = ("message", "@message")
 _GZIP_IN_BASE64 = "H4sI"
 
 _DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BETWEEN = re.compile(r"[\s,]*")
 _OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
@@ -43,6 +44,11 @@ _COST_OF_RECURSION = 10_000  # characters
 _MOST_SCANS = 50  # times the length of the text: damage must not cost more than that
 
 _decode = json.JSONDecoder(strict=False).raw_decode
+
+
+def sound(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which JSON can hold and Arrow cannot."""
+    return text if text.isascii() else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @dataclass(slots=True)
@@ -70,7 +76,7 @@ class Gathered:
 
     def add_bad(self, text: str, reason: str) -> None:
         self.number += 1
-        self.bad_lines.append(BadLine(self.file, self.number, text, reason))
+        self.bad_lines.append(BadLine(self.file, self.number, sound(text), reason))
 
 
 def gather(data: bytes, file: str) -> Gathered:
