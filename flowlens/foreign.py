@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flowlens.errors import BadLine, ParseError
 from flowlens.frame import FrameBuilder
-from flowlens.parse import Parsed, Reading, RefusedError, read_table
+from flowlens.parse import Fields, Parsed, Reading, RefusedError, layout_of, read_table
+from flowlens.parse.naming import has_addresses, message_name
 from flowlens.parse.shapes import sound
 from flowlens.parse.tags import readable_tags
 
@@ -18,7 +20,7 @@ __all__ = ["from_frame"]
 _FILE = "this frame"
 
 
-def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | None = None) -> pd.DataFrame:
+def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | Fields | None = None) -> pd.DataFrame:
     """Bring any frame of flow log records into canonical names and types, so that ``df.flow`` works on it.
 
     Results of Athena and Logs Insights, CSV files that pandas read, tables of other tools: names are known however they
@@ -31,7 +33,7 @@ def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | None = None) -> 
     df : pandas.DataFrame
         One row a record.
     fields : dict, optional
-        What flowlens cannot know: ``{"their name": "field name"}``.
+        What flowlens cannot know: ``{"their name": "field name"}``; for a frame of lines their format, as for `read`.
 
     Returns
     -------
@@ -42,8 +44,8 @@ def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | None = None) -> 
     ------
     ParseError
         If a value cannot be right, with the number of its row and what is wrong; or if these are no records.
-    ValueError
-        If `fields` names a column that is not there.
+    TypeError, ValueError
+        If `fields` names a column that is not there, or gives one a name that it cannot have.
 
     Examples
     --------
@@ -55,40 +57,67 @@ def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | None = None) -> 
     """
     if not isinstance(df, pd.DataFrame):
         raise TypeError(f"from_frame needs a pandas frame, not a {type(df).__name__}; files are read with fl.read(...)")
-    renames = {their: ours.replace("-", "_") for their, ours in (fields or {}).items()}
-    unknown = next((name for name in renames if name not in df.columns), None)
-    if unknown is not None:
-        raise ValueError(
-            f"fields= names {unknown!r}, which is no column of the frame: {', '.join(map(str, df.columns))}"
-        )
-    taken = next((ours for their, ours in renames.items() if ours != their and ours in df.columns), None)
-    if taken is not None:
-        raise ValueError(
-            f"fields= makes another column {taken!r}, which the frame has already; drop or rename that first"
-        )
-    parsed = _parsed(df, renames)
+    table = _arrow(df)
+    names = table.column_names
+    renaming = isinstance(fields, Mapping) and set(map(str, fields)) <= set(names)
+    message = None if renaming or has_addresses(names) else message_name(names)
+    if message is not None:
+        # Whole lines: one that is missing is no record.
+        there = pc.is_valid(table[message])
+        table, df = table.filter(there), df[there.to_numpy()]
+        layout, renames = (None if fields is None else layout_of(fields)), {}
+    else:
+        layout, renames = None, _renames(fields, names)
+    parsed = _parsed(table, renames, Reading(_FILE, layout))
     if parsed.bad_lines:
         raise ParseError(parsed.bad_lines, "Correct or drop these rows first.")
     builder = FrameBuilder()
-    for table in parsed.tables:
-        builder.add(readable_tags(table), 1.0)
+    for part in parsed.tables:
+        builder.add(readable_tags(part), 1.0)
     records = builder.frame(builder.columns)
     return records.set_axis(df.index) if len(records) == len(df) else records
 
 
-def _parsed(df: pd.DataFrame, renames: Mapping[str, str]) -> Parsed:
+def _renames(fields: object, names: list[str]) -> dict[str, str]:
+    """Return what the user says that names mean.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it cannot be that.
+    """
+    if fields is None:
+        return {}
+    if not isinstance(fields, Mapping):
+        raise TypeError(f"fields={fields!r} says not which column is which; pass {{'their name': 'srcaddr', ...}}")
+    renames = dict(zip(map(str, fields), layout_of(list(fields.values())), strict=True)) if fields else {}
+    unknown = next((name for name in renames if name not in names), None)
+    if unknown is not None:
+        raise ValueError(f"fields= names {unknown!r}, which is no column of the frame: {', '.join(names)}")
+    taken = next((ours for ours in renames.values() if ours in names and ours not in renames), None)
+    if taken is not None:
+        raise ValueError(f"fields= makes another column {taken!r}, which the frame has; drop or rename that first")
+    return renames
+
+
+def _parsed(table: pa.Table, renames: Mapping[str, str], reading: Reading) -> Parsed:
     try:
-        return read_table(_arrow(df), renames, Reading(_FILE))
+        return read_table(table, renames, reading)
     except RefusedError as refused:
-        advice = "Say which column is which: fl.from_frame(df, fields={'their name': 'srcaddr', ...})."
+        advice = (
+            "Say which column is which: fl.from_frame(df, fields={'their name': 'srcaddr', ...})."
+            if message_name(table.column_names) is None
+            else "Say the format of the lines: fl.from_frame(df, fields='${version} ...')."
+        )
         raise ParseError([BadLine(_FILE, refused.line, refused.text, refused.reason)], advice) from refused
 
 
 def _arrow(df: pd.DataFrame) -> pa.Table:
-    repeated = df.columns[df.columns.duplicated()]
+    names = df.columns.map(str)
+    repeated = names[names.duplicated()]
     if len(repeated):
         raise ValueError(f"the frame has more than one column {repeated[0]!r}")
-    return pa.table({str(name): _array(df[name]) for name in df.columns})
+    return pa.table({name: _array(df.iloc[:, place]) for place, name in enumerate(names)})
 
 
 def _array(series: pd.Series) -> pa.Array:
@@ -96,5 +125,5 @@ def _array(series: pd.Series) -> pa.Array:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # Objects of several types: what each looks like has to do.
-        texts = [None if missing else sound(str(value)) for value, missing in zip(series, series.isna(), strict=True)]
-        return pa.array(texts, pa.string())
+        values = zip(series, series.isna(), strict=True)
+        return pa.array([None if missing else sound(str(value)) for value, missing in values], pa.string())

@@ -14,7 +14,7 @@ from flowlens.parse.compression import decompress
 from flowlens.parse.delimited import csv_header, read_csv
 from flowlens.parse.documents import read_json, read_messages, read_payloads
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
-from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_text
+from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
 from flowlens.parse.ocsf import is_ocsf
@@ -91,6 +91,7 @@ def read_table(table: pa.Table, renames: Mapping[str, str], reading: Reading) ->
     columns = columns_of(names, renames)
     message = message_name(names)
     if {"srcaddr", "dstaddr"} <= set(columns):
+        refuse_foreign_names([name for name in names if name not in renames], 1)
         return read_named(table, columns, reading)
     if message is None:
         refuse_what_is_no_record(names)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from flowlens.schema import ALIASES, BY_COLUMN, BY_NAME
 
-__all__ = ["columns_of", "known_names", "looks_like_results", "message_name", "names_addresses"]
+__all__ = ["columns_of", "has_addresses", "known_names", "looks_like_results", "message_name"]
 
 # Nested names: Elastic's integration writes aws.vpcflow.*, OpenSearch's catalog aws.vpc.*
 _PREFIXES = ("awsvpcflow", "awsvpc")
@@ -50,9 +50,13 @@ def _meaning(name: str) -> tuple[int, str] | None:
     return (3, _OTHER_WORDS[bare]) if bare in _OTHER_WORDS else None
 
 
+def has_addresses(names: Iterable[str]) -> bool:
+    """Tell whether there are names for both addresses, without which a table holds no records of traffic."""
+    return _have_addresses(tuple(names))
+
+
 @lru_cache(maxsize=256)
-def names_addresses(names: tuple[str, ...]) -> bool:
-    """Tell whether there are names for both addresses, without which a table holds no records."""
+def _have_addresses(names: tuple[str, ...]) -> bool:
     return {"srcaddr", "dstaddr"} <= set(columns_of(names, {}))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from flowlens.errors import BadLine
 from flowlens.parse.compression import decompress, most_bytes
-from flowlens.parse.naming import known_names, names_addresses
+from flowlens.parse.naming import has_addresses, known_names
 
 __all__ = ["Gathered", "gather", "gather_payloads", "gather_texts", "sound"]
 
@@ -172,7 +172,7 @@ def _take_object(document: dict[str, object], into: Gathered, depth: int) -> Non
         return
     inside: object
     inner: tuple[str, ...] = (*_LISTS, *_WRAPPERS, *_MESSAGES)
-    if names_addresses(tuple(document)):
+    if has_addresses(document):
         # Logs Insights gives fields beside the line that it found them in; the line has all of them.
         inner = tuple(key for key in _MESSAGES if _DEFAULT_LINE.fullmatch(str(document.get(key))))
     for key in inner:
