@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
@@ -60,17 +61,23 @@ def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | Fields | None = 
     table = _arrow(df)
     names = table.column_names
     renaming = isinstance(fields, Mapping) and set(map(str, fields)) <= set(names)
+    rows: Sequence[int] = range(1, len(df) + 1)
     message = None if renaming or has_addresses(names) else message_name(names)
     if message is not None:
         # Whole lines: one that is missing is no record.
         there = pc.is_valid(table[message])
-        table, df = table.filter(there), df[there.to_numpy()]
+        table, df, rows = (
+            table.filter(there),
+            df[there.to_numpy()],
+            [row + 1 for row in pc.indices_nonzero(there).to_pylist()],
+        )
         layout, renames = (None if fields is None else layout_of(fields)), {}
     else:
         layout, renames = None, _renames(fields, names)
     parsed = _parsed(table, renames, Reading(_FILE, layout))
     if parsed.bad_lines:
-        raise ParseError(parsed.bad_lines, "Correct or drop these rows first.")
+        bad_lines = [replace(bad, line=rows[min(bad.line, len(rows)) - 1]) for bad in parsed.bad_lines]
+        raise ParseError(bad_lines, "Correct or drop these rows first.")
     builder = FrameBuilder()
     for part in parsed.tables:
         builder.add(readable_tags(part), 1.0)

@@ -142,8 +142,8 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `file`, `line` (from 1; the row for Parquet), `text` and `reason`; empty when all lines can be read. A
-        file that is refused as a whole is one row.
+        Columns `file`, `line` (from 1; in Parquet and JSON the number of the record), `text` and `reason`; empty when
+        all lines can be read. A file that is refused as a whole is one row.
 
     Examples
     --------

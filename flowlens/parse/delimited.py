@@ -9,6 +9,7 @@ import csv
 import re
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
@@ -101,8 +102,11 @@ def _table(
 def _is_clean(field: Field, column: pa.ChunkedArray) -> bool:
     if field.name == "account-id":
         return all(with_their_zeros(chunk.dictionary) is chunk.dictionary for chunk in column.chunks)
-    # White space parts values in a line of text only; Arrow has looked at the encoding.
-    return (field.kind == "text" and not field.closed) or column_is_clean(field, column)
+    if field.kind == "text" and not field.closed:
+        # White space parts values in a line of text only; Arrow has looked at the encoding.
+        around = (pc.match_substring_regex(chunk.dictionary, r"^\s|\s$") for chunk in column.chunks)
+        return not any(pc.any(words).as_py() for words in around)
+    return column_is_clean(field, column)
 
 
 def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[list[list[str]], list[int], list[BadLine]]:
@@ -113,7 +117,7 @@ def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[lis
     lines = re.split(r"\r\n|\r|\n", data.decode("utf-8", "replace"))
     number = 1
     while number < len(lines):
-        line, values = _row(lines, number, delimiter)
+        line, values = _row(lines, number, delimiter, len(names))
         if _NOT_UTF8 in line:
             bad_lines.append(BadLine(file, number + 1, line, "the line is not UTF-8 text"))
         elif len(values) == len(names):
@@ -129,20 +133,21 @@ def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[lis
     return columns, numbers, bad_lines
 
 
-def _row(lines: list[str], number: int, delimiter: str) -> tuple[str, list[str]]:
+def _row(lines: list[str], number: int, delimiter: str, width: int) -> tuple[str, list[str]]:
     """Return the text and the values of the row that begins in a line; a quoted value may run over several lines."""
     line = lines[number]
     if line.count('"') % 2:
         for end in range(number + 2, min(number + _MOST_LINES, len(lines)) + 1):
             if lines[end - 1].count('"') % 2:
                 text = "\n".join(lines[number:end])
-                return text, _values(text, delimiter)
+                values = _values(text, delimiter)
+                return (text, values) if len(values) == width else (line, [])
     return line, _values(line, delimiter)
 
 
 def _values(line: str, delimiter: str) -> list[str]:
     """Return the values of a line, none where it cannot be parted."""
     try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True), [])
     except csv.Error:
         return []

@@ -24,7 +24,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _EVENT_TIME, _STREAM = "@timestamp", "@logStream"
 
 _UNKNOWN = (
-    "the file has no header line and its lines are not in the default format, so nothing says which value is which. If "
+    "nothing says which value is which: no header names the fields, and the lines are not in the default format. If "
     "these are flow log records, pass their format: fields='${version} ${account-id} ...' as 'aws ec2 "
     "describe-flow-logs' prints it under LogFormat"
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from flowlens.parse.naming import names_interface
 from flowlens.parse.reading import RefusedError
 
 __all__ = ["foreign_kind", "refuse_foreign_bytes", "refuse_foreign_names", "refuse_foreign_text"]
@@ -61,8 +62,13 @@ _TAR_MARK, _TAR_PLACE = b"ustar", 257
 
 
 def foreign_kind(names: Iterable[str]) -> str | None:
-    """Return the kind of log that one of the names gives away, if any does."""
+    """Return the kind of log that one of the names gives away, if any does.
+
+    None of those has AWS's interface-id. Where that is, a telling name is a column that somebody added.
+    """
     names = list(names)
+    if names_interface(names):
+        return None
     return next((kind for kind, name in _BY_NAME.items() if any(re.fullmatch(name, one) for one in names)), None)
 
 

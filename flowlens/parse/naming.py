@@ -11,7 +11,15 @@ from functools import lru_cache
 
 from flowlens.schema import ALIASES, BY_COLUMN, BY_NAME
 
-__all__ = ["columns_of", "has_addresses", "known_names", "looks_like_results", "message_name"]
+__all__ = [
+    "columns_of",
+    "has_addresses",
+    "has_computed",
+    "known_names",
+    "looks_like_results",
+    "message_name",
+    "names_interface",
+]
 
 # Nested names: Elastic's integration writes aws.vpcflow.*, OpenSearch's catalog aws.vpc.*
 _PREFIXES = ("awsvpcflow", "awsvpc")
@@ -22,8 +30,8 @@ _MESSAGES = ("@message", "message")
 #: The number of a row in a pandas index that was written to CSV, and what Logs Insights adds to every result.
 _BOOKKEEPING = re.compile(r"|Unnamed: \d+|__index_level_\d+__|@.*")
 
-# What a query gives a column that it computed: sum(bytes), _col2, count_star()
-_COMPUTED = re.compile(r".*\(.*|_col\d+")
+# What a query gives a column that it computed: sum(bytes), _col2; and flowlens to the number of records behind a row.
+_COMPUTED = re.compile(r".*\(.*|_col\d+|flows")
 
 # A row with none of these counts many records: queries group by addresses and ports of services.
 _TELL_RECORDS = {"start", "end", "srcport", "version", "log_status"}
@@ -48,6 +56,11 @@ def _meaning(name: str) -> tuple[int, str] | None:
     if bare in _COLUMNS:
         return 2, _COLUMNS[bare]
     return (3, _OTHER_WORDS[bare]) if bare in _OTHER_WORDS else None
+
+
+def names_interface(names: Iterable[str]) -> bool:
+    """Tell whether one of the names is AWS's interface-id, however it is spelled."""
+    return any(_meaning(name) in {(1, "interface_id"), (2, "interface_id")} for name in names)
 
 
 def has_addresses(names: Iterable[str]) -> bool:
@@ -89,11 +102,17 @@ def columns_of(names: Sequence[str], renames: Mapping[str, str]) -> dict[str, st
     if _EVENT_TIME in meanings:
         taken.setdefault("start", _EVENT_TIME)
     used = set(taken.values())
-    for name in names:
-        if name not in used and not _BOOKKEEPING.fullmatch(name):
-            taken.setdefault(name.replace("-", "_"), name)
+    others = [name for name in names if name not in used and not _BOOKKEEPING.fullmatch(name)]
+    for name in sorted(others, key=lambda name: "-" in name):
+        column = name.replace("-", "_")
+        taken[name if column in taken else column] = name
     place_of = {name: place for place, name in enumerate(names)}
     return dict(sorted(taken.items(), key=lambda item: place_of[item[1]]))
+
+
+def has_computed(names: Iterable[str]) -> bool:
+    """Tell whether one of the names is that of something computed by a query."""
+    return any(_COMPUTED.fullmatch(name) for name in names)
 
 
 def looks_like_results(columns: Mapping[str, str]) -> bool:
@@ -101,6 +120,5 @@ def looks_like_results(columns: Mapping[str, str]) -> bool:
 
     Records have both addresses, and something that no query groups by; those of no traffic have a time and a status.
     """
-    computed = any(_COMPUTED.fullmatch(name) for name in columns.values())
     traffic = {"srcaddr", "dstaddr"} <= set(columns) and not _TELL_RECORDS.isdisjoint(columns)
-    return computed or not (traffic or {"start", "log_status"} <= set(columns))
+    return has_computed(columns.values()) or not (traffic or {"start", "log_status"} <= set(columns))

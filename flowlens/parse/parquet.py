@@ -9,7 +9,7 @@ import pyarrow as pa
 from flowlens.parse.compression import most_bytes
 from flowlens.parse.lookalikes import refuse_foreign_names
 from flowlens.parse.named import read_named, refuse_what_is_no_record
-from flowlens.parse.naming import columns_of
+from flowlens.parse.naming import columns_of, has_computed
 from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
@@ -70,5 +70,6 @@ def _refuse_other_columns(names: list[str]) -> None:
     refuse_foreign_names(names, 1)
     # As AWS delivers them, the fields are any that the user chose, even without addresses.
     as_aws_writes_them = sum(name.replace("-", "_") in BY_COLUMN for name in names)
-    if not is_ocsf(names) and (as_aws_writes_them < min(2, len(names)) or len(set(names)) < len(names) or not names):
+    sound = names and as_aws_writes_them >= min(2, len(names)) and len(set(names)) == len(names)
+    if not is_ocsf(names) and (not sound or has_computed(names)):
         refuse_what_is_no_record(names)

@@ -23,10 +23,10 @@ __all__ = ["Gathered", "gather", "gather_payloads", "gather_texts", "sound"]
 _DEEPEST = 12  # wrappers inside wrappers; real ones have five
 
 # Lists whose elements are documents themselves, objects that wrap one, texts that are base64 of one.
-_LISTS = ("events", "logEvents", "results", "Records", "records", "Events")
-_WRAPPERS = ("awslogs", "kinesis")
+_LISTS = ("events", "logEvents", "results", "Records", "records", "Events", "hits")
+_WRAPPERS = ("awslogs", "kinesis", "hits", "_source")
 _PAYLOADS = ("data", "Data")
-_MESSAGES = ("message", "@message")
+_MESSAGES = ("message", "@message", "log", "Message")  # Fluent Bit has log, SNS Message
 _GZIP_IN_BASE64 = "H4sI"
 
 _DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
@@ -34,9 +34,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BETWEEN = re.compile(r"[\s,]*")
 _OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
-_BETWEEN_IN_LIST = re.compile(r"[\s,\]]*")
-# What stands behind a list in its object: closing brackets and other keys.
-_BETWEEN_IN_OBJECT = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
+# What closes a list, and stands behind it in its object: closing brackets and other keys.
+_BEHIND_LIST = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
+_IN_LIST = re.compile(rf"[\s,]*(?:\]{_BEHIND_LIST.pattern})?")
 _NEXT_LIST = re.compile(r"(?<=\])[\s,]*(?=\[)")
 _NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n\s*(?=\{)")
 
@@ -112,7 +112,7 @@ def _take_documents(text: str, into: Gathered, depth: int) -> None:
 
 def _documents(text: str, into: Gathered) -> Iterator[object]:
     """Yield the documents of a text; a damaged piece is reported, and what comes after it still read."""
-    in_list, is_sound = False, True  # whether a list still has to end, and whether the last piece could be read
+    is_sound = True  # the last piece
     between, budget = _BETWEEN, _MOST_SCANS * (len(text) + _COST_OF_RECURSION)
     place = end = _skipped(between, text, 0)
     gap = ""
@@ -126,22 +126,24 @@ def _documents(text: str, into: Gathered) -> Iterator[object]:
             # Inside a list, a list is a row of query results, which stands or falls as a whole.
             if opening and budget > 0 and (opening[1] or between is _BETWEEN):
                 # A large document with damage somewhere: the elements of its list stand by themselves.
-                between = _BETWEEN_IN_OBJECT if opening[1] else _BETWEEN_IN_LIST
-                end, in_list = opening.end(), True
+                between, end = _IN_LIST, opening.end()
             else:
                 next_element = _NEXT_LIST if text[place] == "[" else _NEXT_OBJECT
                 following = next_element.search(text, place + 1) if budget > 0 else None
                 end = following.end() if following else len(text)
                 is_sound = False
-                into.add_bad(text[place:end].rstrip(), f"the JSON is damaged or cut short here ({error})")
+                into.add_bad(
+                    text[place:end].rstrip(), f"the JSON is damaged or cut short here ({getattr(error, 'msg', error)})"
+                )
         else:
             # Behind a list that was stepped into stand the values of other keys.
             if not gap.endswith(":"):
                 yield document
         place = _skipped(between, text, end)
         gap = text[end:place].rstrip()
-        in_list = in_list and "]" not in gap
-    if in_list and is_sound:
+        if between is _IN_LIST and "]" in gap:
+            between = _BEHIND_LIST
+    if between is _IN_LIST and is_sound:
         into.add_bad("", "the JSON is cut short: its list does not end")
 
 

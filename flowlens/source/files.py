@@ -89,6 +89,8 @@ def _below(folder: Path) -> Iterator[Path]:
     for entry in folder.iterdir():
         if entry.name.startswith((".", "_")) or entry.name == "aws-logs-write-test":
             continue
+        if entry.name.endswith(".csv.metadata"):  # which Athena writes beside each result
+            continue
         if entry.is_dir():
             yield from _below(entry)
         elif entry.is_file():

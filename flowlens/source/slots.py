@@ -20,17 +20,15 @@ _FOLDERS = re.compile(
     r"vpcflowlogs[/\\][^/\\]+[/\\](?:year=)?(\d{4})[/\\](?:month=)?(\d\d)[/\\](?:day=)?(\d\d)"
     r"(?:[/\\](?:hour=)?(\d\d))?[/\\][^/\\]*$"
 )
-# What `to_parquet` writes, and others that part tables for Athena or Spark.
+# What `to_parquet` writes, by the start of records. Others may part by local days, or by the time of arrival.
 _PARTITIONS = re.compile(
-    r"[/\\]year=(\d{4})[/\\]month=(\d\d?)[/\\]day=(\d\d?)(?:[/\\]hour=(\d\d?))?[/\\](?:[^/\\]+[/\\])*[^/\\]*$"
+    r"[/\\]year=(\d{4})[/\\]month=(\d\d)[/\\]day=(\d\d)(?:[/\\]hour=(\d\d))?[/\\]flow-logs-[^/\\]*\.parquet$"
 )
 
 _SLOT, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 
 # The longest aggregation interval, and as much again for delivery.
 _EARLIER = timedelta(minutes=20)
-# Where somebody else parted by the time of arrival.
-_MUCH_EARLIER = timedelta(hours=2)
 
 
 def may_hold(path: str, span: tuple[int, int]) -> bool:
@@ -44,7 +42,7 @@ def _starts(path: str) -> tuple[float, float] | None:
     slot = _slot(_FILE.search(path), _SLOT) or _slot(_FOLDERS.search(path))
     earlier = _EARLIER
     if slot is None:
-        slot, earlier = _slot(_PARTITIONS.search(path)), _MUCH_EARLIER
+        slot, earlier = _slot(_PARTITIONS.search(path)), timedelta(0)
     return None if slot is None else ((slot[0] - earlier).timestamp(), slot[1].timestamp())
 
 
