@@ -1208,8 +1208,6 @@ CSVS = {
 )
 def test_a_damaged_row_of_csv_is_reported_with_its_line_and_all_others_are_read(form, place, damage):
     rows_of_csv = CSVS[form]
-    if form == "console CSV" and damage(rows_of_csv[1]).count(",") == 0:
-        pytest.skip("of two columns one is left, and that is a line of one value")
     bad_row = damage(rows_of_csv[1])
     data = "\n".join([*rows_of_csv[:place], bad_row, *rows_of_csv[place:], ""]).encode()
     bad = check(data)

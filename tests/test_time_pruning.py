@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -272,14 +271,6 @@ def test_a_file_that_is_named_alone_is_left_out_too(tmp_path):
     assert len(fl.read(odd, time=WINDOW)) == 0
     with odd.open("rb") as file:
         assert len(fl.read(file, time=WINDOW)) == 0
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may open any file")
-def test_files_that_may_not_be_opened_are_left_out_where_their_path_tells(tmp_path):
-    path = write(tmp_path / name_of(moment(-60)), b"")
-    path.chmod(0)
-    write(tmp_path / "sound.log", text([flow(1)]))
-    assert rows(fl.read(tmp_path, time=WINDOW)) == [flow(1)]
 
 
 def test_other_forms_are_left_out_by_their_folders_too(tmp_path):
