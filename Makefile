@@ -3,16 +3,17 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+FUZZ_SECONDS ?= 60
 export TZ := UTC
 # A backend chosen outside would keep the notebooks' kernels from showing their figures.
 unexport MPLBACKEND
 
-.PHONY: demo test lint unit notebooks-test notebooks docs lab bench sample clean
+.PHONY: demo test lint unit notebooks-test fuzz notebooks docs lab bench sample clean
 
 demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
 	$(BIN)/python notebooks/demo.py
 
-test: lint unit notebooks-test  ## lint, types, unit, property, doc and notebook tests
+test: lint unit notebooks-test fuzz  ## lint, types, unit, property, doc and notebook tests
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -25,6 +26,9 @@ unit: .venv/installed
 notebooks-test: .venv/installed
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
 		-o addopts= -o filterwarnings= -o testpaths= notebooks
+
+fuzz: .venv/installed  ## give the readers random bytes for a minute; longer: make fuzz FUZZ_SECONDS=3600
+	$(BIN)/python fuzz/fuzz_read.py --seconds $(FUZZ_SECONDS)
 
 notebooks: .venv/installed  ## run the notebooks again and write their outputs into them
 	$(BIN)/python notebooks/render.py

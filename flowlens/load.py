@@ -82,7 +82,7 @@ def read(
     FileNotFoundError
         If there is nothing to read.
     MissingFieldError
-        If `columns` or `time` ask for a field that no file has.
+        If `columns` asks for a field that no file has, or `time` is given and there are records without `start`.
 
     Notes
     -----

@@ -112,7 +112,7 @@ def _read(plain: bytes, reading: Reading) -> Parsed:
 
 def _is_text(plain: bytes) -> bool:
     beginning = plain[:_LOOKED_AT]
-    other = plain.startswith((PARQUET_MAGIC, *_UTF16_BOMS)) or b"\0" in beginning
+    other = plain.startswith((PARQUET_MAGIC, *_UTF16_BOMS)) or b"\0" in beginning  # is looked at by itself
     return not other and not _is_json(plain) and not _is_payload(plain) and csv_header(_first_line(beginning)) is None
 
 

@@ -114,7 +114,14 @@ def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Readi
         refuse_what_is_no_record(list(flat[0]), numbers[0])
     parts = []
     if ocsf:
-        parts.append(_read_ocsf([rows[place] for place in ocsf], [numbers[place] for place in ocsf], reading))
+        try:
+            parts.append(_read_ocsf([rows[place] for place in ocsf], [numbers[place] for place in ocsf], reading))
+        except RefusedError as refused:
+            if alone and not plain:
+                raise
+            parts.append(
+                Parsed([], [BadLine(reading.file, numbers[place], "an OCSF event", refused.reason) for place in ocsf])
+            )
     if plain:
         table = _table([flat[place] for place in plain])
         refuse_what_is_no_record(table.column_names, numbers[plain[0]])

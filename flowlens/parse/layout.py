@@ -75,7 +75,7 @@ def header_layout(line: bytes) -> Layout | None:
     if not line[:1].islower():
         return None
     try:
-        names = line.partition(b"#")[0].decode("ascii").split()
+        names = [name.decode("ascii") for name in line.partition(b"#")[0].split()]
     except UnicodeDecodeError:
         return None
     if not all(_NAME.fullmatch(name) for name in names):

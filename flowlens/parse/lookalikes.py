@@ -96,7 +96,8 @@ def refuse_foreign_bytes(beginning: bytes) -> None:
             raise RefusedError(1, text, f"this is no flow log: the file is {what}")
     if beginning.startswith(_TAR_MARK, _TAR_PLACE):
         raise RefusedError(1, text, "this is no flow log: the file is a tar archive: unpack it first")
-    if b"\0" in beginning:
+    # Further on it is damage, which costs the line that it is in.
+    if b"\0" in beginning.partition(b"\n")[0]:
         raise RefusedError(1, text, "this is no flow log: the file is neither text, compressed text, nor Parquet")
 
 

@@ -73,7 +73,7 @@ def read_named(
     if not pc.any(bad).as_py():
         return Parsed([good])
     rows = pc.indices_nonzero(bad)
-    texts = pa.table({name: _encoded(table[name].take(rows)).dictionary_decode() for name in table.column_names})
+    texts = pa.table({name: _encoded(table[name]).take(rows).dictionary_decode() for name in table.column_names})
     masks = pa.table({column: mask.take(rows) for column, mask in wrong.items()})
     bad_lines = []
     for row, values, flags in zip(rows.to_pylist(), texts.to_pylist(), masks.to_pylist(), strict=True):

@@ -63,26 +63,49 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     """Return the records of objects whose values are neither objects nor lists, one behind the other or in a list."""
     head = data[:_HEAD].decode("utf-8", "replace").lstrip()
     in_list = head.startswith("[")
-    try:
-        first, _ = _decode(head[1:].lstrip() if in_list else head)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(first, dict) or known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
+    first = _first_values(head)
+    if known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
         return None
     if message_name(first) or foreign_kind(first):
         return None
-    # Arrow would take text that looks like a time for one.
-    values = [(name, _TYPES[type(value)]) for name, value in first.items() if type(value) in _TYPES]
+    # Nothing is left for Arrow to guess: it would take text for times, large integers for floats, and fall over deep
+    # nesting. What has another type, or a name that did not come up yet, is no plain file.
+    values = [(name, _type(name, value)) for name, value in first.items()]
     schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
-    tables = _tables(data, "rows", schema, unexpected="infer", threads=threads)
+    tables = _tables(data, "rows", schema, unexpected="error", threads=threads)
     if tables is None:
         return None
     try:
         table = _one_table(tables, in_list=in_list)
-        order = dict.fromkeys([*(name for name in first if name in table.column_names), *table.column_names])
-    except (pa.ArrowException, UnicodeDecodeError):  # pieces differ in a type, or a name is not UTF-8
+    except (pa.ArrowException, UnicodeDecodeError):
         return None
-    return table.select(list(order)) if _is_plain(table, first) else None
+    return table if _is_plain(table) else None
+
+
+def _first_values(head: str) -> dict[str, object]:
+    """Return the names in the first objects, each with its first value that is not null."""
+    found: dict[str, object] = {}
+    place = len(head) - len(head.lstrip("[ \t\r\n"))
+    try:
+        while place < len(head):
+            document, place = _decode(head, place)
+            if not isinstance(document, dict):
+                break
+            for name, value in document.items():
+                if found.get(name) is None:
+                    found[name] = value
+            place += len(head[place:]) - len(head[place:].lstrip(", \t\r\n"))
+    except (ValueError, RecursionError):  # the head ends inside an object
+        pass
+    return found
+
+
+def _type(name: str, value: object) -> pa.DataType:
+    """Return the type of a value, or where it is null the one that its field has."""
+    if value is None:
+        column = next(iter(columns_of([name], {})), name)
+        return pa.string() if field_for(column).kind in {"text", "address"} else pa.int64()
+    return _TYPES.get(type(value), pa.null())
 
 
 def _one_table(tables: list[pa.Table], *, in_list: bool) -> pa.Table:
@@ -92,17 +115,9 @@ def _one_table(tables: list[pa.Table], *, in_list: bool) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def _is_plain(table: pa.Table, first: dict[str, object]) -> bool:
+def _is_plain(table: pa.Table) -> bool:
+    """Tell whether each object has a field of a flow log: one without any is no record."""
     names = columns_of(table.column_names, {})
-    if any(pa.types.is_nested(kind) for kind in table.schema.types):
-        return False
-    # Of values that the first object lacks, Arrow took text for times, and integers that are too large for floats.
-    guessed = [column for column, name in names.items() if first.get(name) is None]
-    if any(pa.types.is_timestamp(table[names[column]].type) and field_for(column).kind != "time" for column in guessed):
-        return False
-    if any(pa.types.is_floating(table[names[column]].type) and column not in BY_COLUMN for column in guessed):
-        return False
-    # An object without a single field of a flow log is no record.
     fields = [table[name] for column, name in names.items() if column in BY_COLUMN]
     empty = pc.is_null(fields[0])
     for field in fields[1:]:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ _GZIP_IN_BASE64 = "H4sI"
 
 _DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK = " \t\v\f"  # what parts values; Python calls some control characters white space too
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BETWEEN = re.compile(r"[\s,]*")
 _OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
@@ -154,7 +156,7 @@ def _skipped(between: re.Pattern[str], text: str, place: int) -> int:
 
 def _take(document: object, into: Gathered, depth: int) -> None:
     if depth > _DEEPEST:
-        into.add_bad(str(document), "the JSON is nested too deeply to be a flow log")
+        into.add_bad(reprlib.repr(document), "the JSON is nested too deeply to be a flow log")
     elif isinstance(document, str):
         _take_text(document, into, depth)
     elif isinstance(document, list):
@@ -198,7 +200,7 @@ def _take_text(text: str, into: Gathered, depth: int) -> None:
         _take_payload(text, into, depth + 1)
     else:
         for line in _LINE_END.split(text):
-            if line and not line.isspace():
+            if line.strip(_BLANK):
                 into.add_message(line)
 
 

@@ -114,7 +114,7 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     first = line_at(data, begin)
     header = header_layout(first)
     if header:
-        refuse_foreign_names(first.decode().split(), line)
+        refuse_foreign_names(header, line)
         repeated = repeated_field(header)
         if repeated:
             raise RefusedError(
