@@ -40,6 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("inputs", nargs="*", type=Path, help="read these once, instead of fuzzing")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1, help="of chance; 0 takes another one each time")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inputs:
@@ -47,8 +48,8 @@ def main() -> int:
     if importlib.util.find_spec("atheris") is None:
         return _without_atheris()
     if chosen.inside:
-        _fuzz(chosen.seconds)
-    return _watched(chosen.seconds)
+        _fuzz(chosen.seconds, chosen.seed)
+    return _watched(chosen.seconds, chosen.seed)
 
 
 def _without_atheris() -> int:
@@ -63,7 +64,7 @@ def _without_atheris() -> int:
     return 0
 
 
-def _watched(seconds: int) -> int:
+def _watched(seconds: int, seed: int) -> int:
     """Fuzz in a process of its own, which a hang, a lack of memory or a fault in native code may end."""
     import seeds
 
@@ -71,7 +72,7 @@ def _watched(seconds: int) -> int:
     (WORK / "corpus").mkdir(parents=True, exist_ok=True)
     seeds.write(WORK)
     before = set(CRASHES.iterdir())
-    command = [sys.executable, str(HERE / "fuzz_read.py"), "--inside", "--seconds", str(seconds)]
+    command = [sys.executable, str(HERE / "fuzz_read.py"), "--inside", "--seconds", str(seconds), "--seed", str(seed)]
     code = subprocess.run(command, check=False).returncode
     found = sorted(set(CRASHES.iterdir()) - before)
     for path in found:
@@ -107,7 +108,7 @@ class _AtOnce:
         pass
 
 
-def _fuzz(seconds: int) -> None:
+def _fuzz(seconds: int, seed: int) -> None:
     """Hand over to libFuzzer, which ends the process."""
     import atheris
 
@@ -129,6 +130,7 @@ def _fuzz(seconds: int) -> None:
 
     options = {
         "max_total_time": seconds,
+        "seed": seed,
         "max_len": _MOST_BYTES,
         "timeout": _TIMEOUT,
         "rss_limit_mb": _MOST_MEMORY,
