@@ -28,6 +28,7 @@ _DELIMITERS = ",;"
 _BLOCK = 1 << 22  # bytes that Arrow parses at a time
 _LONGEST_HEADER = 1 << 16  # bytes
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+_BLANK = " \t\v\f"
 _MOST_LINES = 20  # of one record, where a value holds line ends
 
 
@@ -77,8 +78,12 @@ def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, rea
     if table is not None and not table[message].null_count and b'\n"' not in data:
         return read_messages(table[message], reading, numbers=range(2, table.num_rows + 2))
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
-    messages = pa.chunked_array([rows[names.index(message)]], pa.string())
-    parsed = read_messages(messages, reading, numbers=numbers)
+    texts = dict(zip(numbers, rows[names.index(message)], strict=True))
+    empty = [number for number, text in texts.items() if not text]
+    bad_lines += [BadLine(reading.file, number, "", f"the {message} is empty") for number in empty]
+    for number in empty:
+        del texts[number]
+    parsed = read_messages(pa.chunked_array([[*texts.values()]], pa.string()), reading, numbers=[*texts])
     return Parsed(parsed.tables, sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line))
 
 
@@ -123,7 +128,7 @@ def _rows(data: bytes, names: list[str], delimiter: str, file: str) -> tuple[lis
         elif len(values) == len(names):
             rows.append(values)
             numbers.append(number + 1)
-        elif line.strip():
+        elif line.strip(_BLANK):
             reason = (
                 f"{len(values)} values where the header has {len(names)} names" if values else "its quotes do not match"
             )

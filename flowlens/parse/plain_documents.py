@@ -22,8 +22,7 @@ __all__ = ["plain_messages", "plain_rows"]
 
 _HEAD = 1 << 16  # bytes in which the first object is looked for
 _BLOCK = 1 << 22  # bytes that a core parses at a time where each document has a line
-_PIECE = 1 << 25  # bytes of one long list that are worth a core
-_LARGEST_PIECE = 1 << 30  # bytes: an Arrow column of text holds 2 GiB
+_PIECE = 1 << 22  # bytes of one long list that are parsed at a time: few enough to stay near the core that copies them
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 _EVENTS = pa.list_(pa.struct([("message", pa.string())]))
@@ -130,18 +129,19 @@ def _is_plain(table: pa.Table) -> bool:
 def _tables(data: bytes, list_name: str, schema: pa.Schema, *, unexpected: str, threads: bool) -> list[pa.Table] | None:
     """Read documents; a list that is not inside an object is read as one inside an object, under a name."""
     by_line = _has_a_document_a_line(data)
-    pieces = [data] if by_line else _pieces(data, list_name, threads=threads)
-    options = {
-        "read_options": pa_json.ReadOptions(
-            use_threads=threads and by_line, block_size=_BLOCK if by_line else max(map(len, pieces)) + 1
-        ),
-        "parse_options": pa_json.ParseOptions(
-            explicit_schema=schema, newlines_in_values=not by_line, unexpected_field_behavior=unexpected
-        ),
-    }
+    pieces = [(data,)] if by_line else _pieces(data, list_name)
+    options = pa_json.ParseOptions(
+        explicit_schema=schema, newlines_in_values=not by_line, unexpected_field_behavior=unexpected
+    )
+
+    def read(piece: Iterable[bytes | memoryview]) -> pa.Table:
+        text = data if by_line else b"".join(piece)
+        blocks = pa_json.ReadOptions(use_threads=threads and by_line, block_size=_BLOCK if by_line else len(text) + 1)
+        return pa_json.read_json(pa.BufferReader(text), read_options=blocks, parse_options=options)
+
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(lambda piece: pa_json.read_json(pa.BufferReader(piece), **options), pieces))
+        with ThreadPoolExecutor(os.cpu_count() if threads else 1) as pool:
+            return list(pool.map(read, pieces))
     except (pa.ArrowInvalid, UnicodeDecodeError):
         return None
 
@@ -155,19 +155,17 @@ def _has_a_document_a_line(data: bytes) -> bool:
     return bool(end) and following.lstrip()[:1] == b"{"
 
 
-def _pieces(data: bytes, list_name: str, *, threads: bool) -> list[bytes]:
-    """Cut a document that is one long list into several of the same kind, an object with a list."""
+def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]:
+    """Cut a document that is one long list into several of the same kind, an object with a list; each is to be joined."""
     opening = _LIST_OPENS.match(data)
     if opening is None:
-        return [data]
+        return [(data,)]
     head, tail = (opening[0], b"") if opening[1] else (f'{{"{list_name}":['.encode(), b"}")
     cuts = [opening.span()]
-    for place in range(_PIECE, len(data) - _PIECE, _PIECE if threads else _LARGEST_PIECE):
+    for place in range(_PIECE, len(data) - _PIECE, _PIECE):
         boundary = _BOUNDARY.search(data, place)
         if boundary and boundary.start() > cuts[-1][1]:
             cuts.append(boundary.span(1))
-    if len(cuts) == 1 and not tail:
-        return [data]
     ends = [begin for begin, _ in cuts[1:]] + [len(data)]
     parts = [memoryview(data)[begin:end] for (_, begin), end in zip(cuts, ends, strict=True)]
-    return [b"".join([head, part, b"]}" if part is not parts[-1] else tail]) for part in parts]
+    return [(head, part, b"]}" if part is not parts[-1] else tail) for part in parts]

@@ -39,12 +39,13 @@ _OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
 # What closes a list, and stands behind it in its object: closing brackets and other keys.
 _BEHIND_LIST = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
 _IN_LIST = re.compile(rf"[\s,]*(?:\]{_BEHIND_LIST.pattern})?")
-_NEXT_LIST = re.compile(r"(?<=\])[\s,]*(?=\[)")
+_NEXT_LIST = re.compile(r"(?<=\])[\s,]*(?=\[)|\n(?=\{)")
 _NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n\s*(?=\{)")
 
 _COST_OF_RECURSION = 10_000  # characters
 _MOST_SCANS = 50  # times the length of the text: damage must not cost more than that
 
+_decode_lone_text = json.JSONDecoder().raw_decode  # running over the end of its line, it is a stray quote
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
@@ -120,18 +121,21 @@ def _documents(text: str, into: Gathered) -> Iterator[object]:
     gap = ""
     while place < len(text):
         try:
-            document, end = _decode(text, place)
+            document, end = (_decode_lone_text if text[place] == '"' else _decode)(text, place)
             is_sound = True
         except (ValueError, RecursionError) as error:
             budget -= getattr(error, "pos", place + _COST_OF_RECURSION) - place
+            if budget <= 0:
+                yield from _documents_of_lines(text[place:], into)
+                return
             opening = _OPENS_A_LIST.match(text, place)
             # Inside a list, a list is a row of query results, which stands or falls as a whole.
-            if opening and budget > 0 and (opening[1] or between is _BETWEEN):
+            if opening and (opening[1] or between is _BETWEEN):
                 # A large document with damage somewhere: the elements of its list stand by themselves.
                 between, end = _IN_LIST, opening.end()
             else:
                 next_element = _NEXT_LIST if text[place] == "[" else _NEXT_OBJECT
-                following = next_element.search(text, place + 1) if budget > 0 else None
+                following = next_element.search(text, place + 1)
                 end = following.end() if following else len(text)
                 is_sound = False
                 into.add_bad(
@@ -147,6 +151,16 @@ def _documents(text: str, into: Gathered) -> Iterator[object]:
             between = _BEHIND_LIST
     if between is _IN_LIST and is_sound:
         into.add_bad("", "the JSON is cut short: its list does not end")
+
+
+def _documents_of_lines(text: str, into: Gathered) -> Iterator[object]:
+    """Yield the documents that stand in a line of their own: a text of much damage is searched for no others."""
+    for line in text.split("\n"):
+        document = line.strip(" \t\r,")
+        try:
+            yield json.loads(document or "[]")
+        except (ValueError, RecursionError) as error:
+            into.add_bad(line, f"the JSON is damaged or cut short here ({getattr(error, 'msg', error)})")
 
 
 def _skipped(between: re.Pattern[str], text: str, place: int) -> int:
