@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -156,7 +157,7 @@ def _has_a_document_a_line(data: bytes) -> bool:
 
 
 def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]:
-    """Cut a document that is one long list into several of the same kind, an object with a list; each is to be joined."""
+    """Cut a document that is one long list into several, each an object with a list, and in parts to be joined."""
     opening = _LIST_OPENS.match(data)
     if opening is None:
         return [(data,)]
