@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from formats import (
     ALL_TGW,
@@ -366,6 +367,32 @@ def test_many_files_keep_their_order(tmp_path):
     for place in range(0, 300, 3):
         write(tmp_path / f"{place:03}.log.gz", gz(text(records[place : place + 3])))
     assert fl.read(tmp_path)["bytes"].tolist() == list(range(300))
+
+
+@pytest.mark.parametrize("odd", ["a bad record", "other columns", "another order", "a damaged file", "a foreign file"])
+def test_one_odd_parquet_file_among_many_changes_nothing_for_the_others(tmp_path, odd):
+    records = [record(bytes=number) for number in range(40)]
+    for place in range(0, 40, 2):
+        write(tmp_path / f"{place:03}.parquet", parquet(records[place : place + 2]))
+    bad = {"a bad record": 1, "a damaged file": 2, "a foreign file": 2}.get(odd, 0)
+    if odd == "a bad record":
+        table = pq.read_table(io.BytesIO(parquet(records[10:12])))
+        ports = pa.array([70_000, 443], pa.int32())
+        odd_file = parquet_of(table.set_column(table.column_names.index("srcport"), "srcport", ports))
+    elif odd == "other columns":
+        odd_file = parquet([rec | {"vpc_id": "vpc-1"} for rec in records[10:12]])
+    elif odd == "another order":
+        odd_file = parquet([dict(reversed(rec.items())) for rec in records[10:12]])
+    else:
+        odd_file = (
+            parquet(records[10:12])[:-9] if odd == "a damaged file" else parquet_of(pa.table({"a": [1], "b": [2]}))
+        )
+    write(tmp_path / "010.parquet", odd_file)
+    left_out = {0: (), 1: (10,), 2: (10, 11)}[bad]
+    df = fl.read(tmp_path, on_bad_lines="skip")
+    assert df["bytes"].tolist() == [number for number in range(40) if number not in left_out]
+    found = fl.check(tmp_path)
+    assert found["file"].tolist() == [str(tmp_path / "010.parquet")] * min(bad, 1)
 
 
 def test_a_folder_is_read_with_all_below_it_but_for_hidden_files_and_bookkeeping(tmp_path):

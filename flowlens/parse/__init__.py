@@ -18,7 +18,7 @@ from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_names
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
 from flowlens.parse.ocsf import is_ocsf
-from flowlens.parse.parquet import PARQUET_MAGIC, read_parquet
+from flowlens.parse.parquet import PARQUET_MAGIC, read_parquet, read_parquet_together
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.text import read_text, read_together
@@ -67,7 +67,9 @@ def parse(data: bytes, reading: Reading) -> Parsed:
 
 
 def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
-    """Read small text files as one; None where that cannot be done, and each has to be read by itself."""
+    """Read small files as one; None where that cannot be done, and each has to be read by itself."""
+    if all(data.startswith(PARQUET_MAGIC) for data in files):
+        return read_parquet_together(files, reading)
     texts = []
     for data in files:
         plain, damage = decompress(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from flowlens.schema import BY_COLUMN
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-__all__ = ["PARQUET_MAGIC", "read_parquet"]
+__all__ = ["PARQUET_MAGIC", "read_parquet", "read_parquet_together"]
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -34,6 +35,26 @@ def read_parquet(data: bytes, reading: Reading) -> Parsed:
     RefusedError
         If the file is damaged, or its columns are not those of a flow log.
     """
+    table, in_file = _table(data, reading)
+    if is_ocsf(in_file):
+        return read_ocsf(table, reading)
+    return read_named(table, columns_of(in_file, {}), reading)
+
+
+def read_parquet_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
+    """Read small files of the same columns as one; None where that cannot be done."""
+    try:
+        (first, names), *others = [_table(data, reading) for data in files]
+        if is_ocsf(names) or any(in_file != names for _, in_file in others):
+            return None
+        parsed = read_named(pa.concat_tables([first, *(table for table, _ in others)]), columns_of(names, {}), reading)
+    except (RefusedError, pa.ArrowException):
+        return None
+    return None if parsed.bad_lines else parsed
+
+
+def _table(data: bytes, reading: Reading) -> tuple[pa.Table, list[str]]:
+    """Return the columns that are asked for, and the names of all."""
     import pyarrow.parquet as pq
 
     try:
@@ -45,11 +66,10 @@ def read_parquet(data: bytes, reading: Reading) -> Parsed:
         wanted = None if is_ocsf(schema.names) else [names[column] for column in reading.wanted(tuple(names))]
         # Words as they are stored, each once: a file of repeated long words would otherwise unpack to anything.
         words = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
-        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=words)
-        table = file.read(wanted, use_threads=reading.threads)
+        file = pq.ParquetFile(pa.BufferReader(data), metadata=metadata, read_dictionary=words)
+        return file.read(wanted, use_threads=reading.threads), schema.names
     except (pa.ArrowException, OSError) as error:
         raise RefusedError(1, "", f"the Parquet file is damaged: {error}") from error
-    return read_ocsf(table, reading) if wanted is None else read_named(table, names, reading)
 
 
 def _refuse_a_bomb(metadata: pq.FileMetaData, stored: int) -> None:
