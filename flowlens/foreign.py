@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from flowlens.errors import BadLine, ParseError
 from flowlens.frame import FrameBuilder
 from flowlens.parse import Fields, Parsed, Reading, RefusedError, layout_of, read_table
-from flowlens.parse.naming import has_addresses, message_name
+from flowlens.parse.naming import has_addresses, known_names, message_name
 from flowlens.parse.shapes import sound
 from flowlens.parse.tags import readable_tags
 
@@ -39,7 +39,8 @@ def from_frame(df: pd.DataFrame, *, fields: Mapping[str, str] | Fields | None = 
     Returns
     -------
     pandas.DataFrame
-        The records as from `read`, with the index of `df`. Columns that are no field are kept as text.
+        The records as from `read`, with the index of `df`. A field in the index is a column, too. Columns that are no
+        field are kept as text.
 
     Raises
     ------
@@ -120,6 +121,9 @@ def _parsed(table: pa.Table, renames: Mapping[str, str], reading: Reading) -> Pa
 
 
 def _arrow(df: pd.DataFrame) -> pa.Table:
+    # `start` is often the index, for resampling.
+    levels = [name for name in df.index.names if isinstance(name, str) and known_names([name])]
+    df = df.reset_index([name for name in levels if name not in df.columns]) if levels else df
     names = df.columns.map(str)
     repeated = names[names.duplicated()]
     if len(repeated):
@@ -128,7 +132,11 @@ def _arrow(df: pd.DataFrame) -> pa.Table:
 
 
 def _array(series: pd.Series) -> pa.Array:
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
     try:
+        if pd.api.types.is_timedelta64_dtype(series.dtype):
+            series = series.astype(str)  # the number inside could be taken for a time
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         # Objects of several types: what each looks like has to do.

@@ -6,8 +6,9 @@ import os
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from typing import Literal
 
 import pandas as pd
@@ -21,6 +22,7 @@ from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layou
 from flowlens.parse.forms import FORMS
 from flowlens.parse.tags import columns_of_tags, readable_tags
 from flowlens.parse.values import MILLISECONDS_FROM
+from flowlens.schema import BY_COLUMN
 from flowlens.source import InputFile, find, may_hold
 from flowlens.source.files import Source
 from flowlens.timespan import TimeSpan, time_span
@@ -104,6 +106,8 @@ def read(
     layout = None if fields is None else layout_of(fields)
     keys = columns_of_tags(tag_keys or {})
     tag_of = {key: column for column, key in keys.items()}
+    if isinstance(columns, str):
+        raise TypeError(f"columns={columns!r} is one name; pass a list: [{columns!r}]")
     wanted = None if columns is None else [tag_of.get(column, column.replace("-", "_")) for column in columns]
     needed = None if wanted is None else frozenset(wanted) | ({"start"} if span else frozenset())
     files = [file for file in find(source) if span is None or may_hold(file.name, span)]
@@ -212,9 +216,10 @@ def _batches(files: Sequence[InputFile]) -> list[list[InputFile]]:
 
 def _parse_batch(files: Sequence[InputFile], reading: Reading) -> list[Parsed]:
     if len(files) > 1:
-        together = parse_together([file.read() for file in files], reading)
-        if together is not None:
-            return [together]
+        with suppress(OSError):  # one of them cannot be opened
+            together = parse_together([file.read() for file in files], reading)
+            if together is not None:
+                return [together]
     return [_parse_file(file, replace(reading, file=file.name)) for file in files]
 
 
@@ -223,6 +228,8 @@ def _parse_file(file: InputFile, reading: Reading) -> Parsed:
         return parse(file.read(), reading)
     except RefusedError as refused:
         return Parsed([], [BadLine(file.name, refused.line, refused.text, refused.reason)])
+    except OSError as error:
+        return Parsed([], [BadLine(file.name, 1, "", f"the file cannot be opened: {error.strerror or error}")])
 
 
 def _with_progress(
@@ -259,9 +266,13 @@ def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
 
 
 def _require(wanted: Iterable[str], present: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in present]
-    if missing:
-        raise MissingFieldError(f"no file has the field {missing[0]!r}; there are {', '.join(present)}")
+    missing = next((name for name in wanted if name not in present), None)
+    if missing is not None:
+        likely = get_close_matches(missing, BY_COLUMN, n=1)
+        raise MissingFieldError(
+            f"no file has the field {missing!r}{f'; did you mean {likely[0]!r}?' if likely else ''} "
+            "Without columns=, all fields are read, and df.flow.fields lists them."
+        )
 
 
 def _summary(bad_lines: Sequence[BadLine]) -> str:

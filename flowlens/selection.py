@@ -12,7 +12,7 @@ import pandas as pd
 from flowlens.cidr import Addresses, network
 from flowlens.columns import typed
 from flowlens.service import port_number, protocol_number
-from flowlens.timespan import TimeSpan, time_span
+from flowlens.timespan import TimeSpan, time_span, timestamp
 
 __all__ = ["Selection"]
 
@@ -65,7 +65,10 @@ class Selection:
                 continue
             if clause.name == "time":
                 time_span(value)
-                value = tuple(moment if moment is None else _text_of(moment) for moment in value)
+                value = tuple(
+                    moment if moment is None or isinstance(moment, str) else timestamp(moment).isoformat()
+                    for moment in value
+                )
             else:
                 value = _tuple(value)
                 _CHECKS.get(clause.name, _no_check)(value)
@@ -106,10 +109,6 @@ def _tuple(value: object) -> tuple[object, ...]:
         value = (value,)
     # Values taken from a frame are numpy's; as Python's own they compare and print alike.
     return tuple(part.item() if isinstance(part, np.generic) else part for part in value)
-
-
-def _text_of(moment: object) -> str:
-    return moment if isinstance(moment, str) else pd.Timestamp(moment).isoformat()  # type: ignore[arg-type]
 
 
 def _no_check(values: tuple[object, ...]) -> None:

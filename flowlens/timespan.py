@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["TimeSpan", "time_span", "width_in_seconds"]
+__all__ = ["TimeSpan", "time_span", "timestamp", "width_in_seconds"]
 
-#: Half-open ``[start, end)``; None leaves a side open. Times without a zone are UTC.
-TimeSpan = tuple["str | datetime | np.datetime64 | None", "str | datetime | np.datetime64 | None"]
+#: A time without a zone is UTC, a number is Unix seconds.
+Moment = str | datetime | np.datetime64 | int | float
 
+#: Half-open ``[start, end)``; None leaves a side open.
+TimeSpan = tuple[Moment | None, Moment | None]
+
+_FAR_OFF = 5000  # the year in which milliseconds taken for seconds are
 _EVER = (-(1 << 62), 1 << 62)
 
 
@@ -49,11 +54,28 @@ def width_in_seconds(freq: str) -> int:
     return seconds
 
 
-def _seconds(moment: str | datetime | np.datetime64) -> int:
+def timestamp(moment: Moment) -> pd.Timestamp:
+    """Return a time as the user writes it, with its zone where it has one.
+
+    Raises
+    ------
+    ValueError
+        If it is no time.
+    """
+    is_number = isinstance(moment, Real)
     try:
-        stamp = pd.Timestamp(moment)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{moment!r} is no time; write it like '2026-03-10 14:00'") from error
+        stamp = pd.Timestamp(moment, unit="s") if is_number else pd.Timestamp(moment)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{moment!r} is no time; write it like '2026-03-10 14:00' or in Unix seconds") from error
+    if pd.isna(stamp):
+        raise ValueError(f"{moment!r} is no time; None leaves that side open")
+    if is_number and stamp.year >= _FAR_OFF:
+        raise ValueError(f"{moment!r} would be in the year {stamp.year}; numbers are Unix seconds, not milliseconds")
+    return stamp
+
+
+def _seconds(moment: Moment) -> int:
+    stamp = timestamp(moment)
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     # A record's times are whole seconds: one at 14:00:01 is not before 14:00:00.5, so a part of a second rounds up.
     return -(-stamp.value // 10**9)

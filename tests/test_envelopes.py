@@ -858,7 +858,9 @@ def test_a_folder_of_all_forms_gives_the_records_of_all_in_the_order_of_the_file
     forms = {**FORMS, "text": text, "Parquet": parquet}
     for place, build in enumerate(forms.values()):
         compress = list(COMPRESSIONS.values())[place % len(COMPRESSIONS)]
-        (tmp_path / f"{place:03}.dat").write_bytes(compress(build([record(bytes=place), nodata(start=START + place)])))
+        (tmp_path / f"{place:03}.dat").write_bytes(
+            compress(build([record(packets=0, bytes=place), nodata(start=START + place)]))
+        )
     df = fl.read(tmp_path)
     assert df["bytes"].tolist()[::2] == list(range(len(forms)))
     assert df["log_status"].tolist() == ["OK", "NODATA"] * len(forms)
@@ -906,7 +908,7 @@ def test_large_files_of_plain_shapes_are_read_whole_and_in_order(threads, tmp_pa
 
 # --- One bad item among good ones ---
 
-GOOD = [record(bytes=number, srcport=40_000 + number, start=START + number) for number in range(6)]
+GOOD = [record(packets=0, bytes=number, srcport=40_000 + number, start=START + number) for number in range(6)]
 PLACES = {"in the middle, two together": [2, 2], "at both ends": [0, 6]}
 
 
@@ -1036,7 +1038,7 @@ LISTS: dict[str, Callable[[Records], bytes]] = {
         "JSON lines, underscored", "JSON lines, nothing between", "Elastic", "parseVPC events",
     )
 }  # fmt: skip
-MANY = [record(bytes=number, srcport=40_000 + number, start=START + number) for number in range(30)]
+MANY = [record(packets=0, bytes=number, srcport=40_000 + number, start=START + number) for number in range(30)]
 
 
 @pytest.mark.parametrize(
@@ -1371,3 +1373,63 @@ def test_an_open_file_of_any_form_is_named_in_messages(tmp_path):
     with pytest.raises(fl.ParseError) as caught:
         fl.read(io.BytesIO(path.read_bytes()))
     assert caught.value.file == "<open file>"
+
+
+# --- What reviewers found ---
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("excel", ["", "sep=,"])
+def test_csv_files_behind_each_other_are_read_each_by_its_header(end, excel):
+    there = "srcaddr,dstaddr,start,packets,bytes"
+    other = "start,dstaddr,srcaddr,bytes,packets"
+    lines_of_file = [there, "10.0.0.1,10.0.0.2,5,1,40", other, "6,10.0.0.4,10.0.0.3,80,2", "6,10.0.0.4,x,80,2",
+                     other, "7,10.0.0.6,10.0.0.5,120,3"]  # fmt: skip
+    if excel:
+        lines_of_file.insert(0, excel)
+    data = end.join([*lines_of_file, ""]).encode()
+    df = read(data, on_bad_lines="skip")
+    assert rows(df) == [
+        {"srcaddr": f"10.0.0.{2 * n - 1}", "dstaddr": f"10.0.0.{2 * n}", "start": n + 4, "packets": n, "bytes": 40 * n}
+        for n in (1, 2, 3)
+    ]
+    bad = check(data)
+    assert bad["line"].tolist() == [data[: data.index(b",x,")].count(b"\n") + 1]
+
+
+def test_downloads_of_the_console_behind_each_other_are_one_log():
+    data = console_csv(GOOD[:3]) + console_csv(GOOD[3:])
+    assert rows(read(data)) == GOOD
+    assert check(data).empty
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("name", ["message", "@message"])
+def test_a_column_of_messages_may_stand_alone(name, quote):
+    body = "".join(f"{quote}{message}{quote}\n" for message in lines(GOOD, DEFAULT))
+    assert rows(read(f"{quote}{name}{quote}\n{body}".encode())) == GOOD
+
+
+def test_a_row_of_csv_without_its_message_is_reported():
+    data = b"timestamp,message\n" + b"1773151200000,\n" + console_csv(GOOD).partition(b"\n")[2]
+    bad = check(data)
+    assert (bad["line"].tolist(), bad["reason"].tolist()) == ([2], ["the message is empty"])
+    assert rows(read(data, on_bad_lines="skip")) == GOOD
+
+
+def test_pairs_of_time_and_message_are_read():
+    pairs = [[seconds * 1000, message] for seconds, message in enumerate(lines(GOOD, DEFAULT))]
+    assert rows(read(json.dumps(pairs).encode())) == GOOD
+    assert rows(read(json.dumps([pair[::-1] for pair in pairs], indent=2).encode())) == GOOD
+
+
+@pytest.mark.parametrize("status", ["Running", "Failed", "Timeout", "Cancelled", "Scheduled", "Unknown"])
+@pytest.mark.parametrize("count", [0, 6])
+def test_results_of_a_query_that_has_not_ended_are_read_and_reported(status, count):
+    answer = json.loads(insights_messages(GOOD[:count])) | {"status": status}
+    data = json.dumps(answer).encode()
+    bad = check(data)
+    assert bad["text"].tolist() == [f'"status": "{status}"']
+    if count:
+        assert rows(read(data, on_bad_lines="skip")) == GOOD
+    assert check(json.dumps(answer | {"status": "Complete"}).encode()).empty

@@ -675,3 +675,26 @@ def test_a_parse_error_of_a_frame_gives_no_advice_about_files():
 def test_frames_of_events_may_hold_other_columns_beside_the_lines():
     frame = pd.DataFrame(events(RECORDS)).assign(timestamp=lambda df: pd.to_datetime(df["timestamp"], unit="ms"))
     pd.testing.assert_frame_equal(fl.from_frame(frame)[DEFAULT], ON_S3)
+
+
+ENDS = {"srcaddr": ["10.0.0.1"], "dstaddr": ["10.0.0.2"]}
+
+
+def test_periods_are_read_as_their_start():
+    periods = pd.period_range("2026-03-10 14:00", periods=1, freq="h")
+    assert fl.from_frame(pd.DataFrame(ENDS | {"start": periods}))["start"][0] == pd.Timestamp("2026-03-10 14:00Z")
+
+
+def test_a_duration_is_no_time_and_no_number():
+    for column in ("start", "bytes"):
+        with pytest.raises(fl.ParseError, match=f"{column} is '0 days 05:00:00'"):
+            fl.from_frame(pd.DataFrame(ENDS | {column: pd.to_timedelta([5], unit="h")}))
+
+
+def test_a_field_in_the_index_is_a_column_and_the_index_stays():
+    frame = pd.DataFrame(ENDS, index=pd.DatetimeIndex(["2026-03-10 14:00"], name="start"))
+    df = fl.from_frame(frame)
+    assert df["start"].tolist() == [pd.Timestamp("2026-03-10 14:00Z")]
+    assert df.index.equals(frame.index)
+    both = fl.from_frame(frame.assign(start=pd.Timestamp("2026-03-10 15:00")))
+    assert both["start"].tolist() == [pd.Timestamp("2026-03-10 15:00Z")]

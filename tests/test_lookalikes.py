@@ -32,7 +32,7 @@ from formats import DEFAULT, START, check, parquet_of, read, record, rows, text
 
 import flowlens as fl
 
-GOOD = [record(bytes=number) for number in range(4)]
+GOOD = [record(packets=0, bytes=number) for number in range(4)]
 
 
 def jsonl(*documents: object) -> bytes:

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -426,14 +427,70 @@ def test_a_file_whose_name_looks_like_a_glob_is_read(tmp_path):
 
 def test_a_list_may_hold_paths_globs_folders_and_open_files(tmp_path):
     first, folder = write(tmp_path / "a.log", text(TWO[:1])), write(tmp_path / "d" / "b.log", text(TWO[1:])).parent
-    sources = [str(first), folder, f"{tmp_path}/d/*.log", io.BytesIO(text(V3))]
+    write(tmp_path / "e" / "c.log", text(TWO[1:]))
+    sources = [str(first), folder, f"{tmp_path}/e/*.log", io.BytesIO(text(V3))]
     df = fl.read(sources)
     assert df["start"].tolist() == [pd.Timestamp(START + s, unit="s", tz="UTC") for s in (0, 3, 3, 100)]
 
 
 def test_a_generator_of_paths_is_read(tmp_path):
-    path = write(tmp_path / "a.log", text(TWO))
-    assert rows(fl.read(path for _ in range(2))) == TWO * 2
+    paths = [write(tmp_path / name, text(TWO)) for name in ("a.log", "b.log")]
+    assert rows(fl.read(path for path in paths)) == TWO * 2
+
+
+def test_a_file_that_is_reached_in_several_ways_is_read_once(tmp_path):
+    path = write(tmp_path / "day1" / "a.log", text(TWO))
+    (tmp_path / "latest").symlink_to(tmp_path / "day1", target_is_directory=True)
+    (tmp_path / "day1" / "around").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "b.log").symlink_to(path)
+    for source in (tmp_path, [path, path], [tmp_path, path], f"{tmp_path}/*/*.log", tmp_path / "latest" / "a.log"):
+        assert rows(fl.read(source)) == TWO
+    assert len(fl.read([io.BytesIO(text(TWO)), io.BytesIO(text(TWO))])) == 4
+
+
+def test_a_file_that_vanishes_while_others_are_read_hides_no_other(tmp_path, monkeypatch):
+    paths = [write(tmp_path / name, text(TWO)) for name in ("a.log", "b.log")]
+    read_bytes = Path.read_bytes
+    gone = {paths[0]: FileNotFoundError(2, "No such file or directory")}
+
+    def read_or_not(path):
+        if path in gone:
+            raise gone[path]
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_or_not)
+    assert rows(fl.read(tmp_path, on_bad_lines="skip")) == TWO
+    bad = fl.check(tmp_path)
+    assert bad["file"].tolist() == [str(paths[0])]
+    assert bad["reason"].tolist() == ["the file cannot be opened: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "words"),
+    [
+        (b"2 1", TypeError, "io.BytesIO"),
+        (pd.DataFrame({"srcaddr": []}), TypeError, "fl.from_frame"),
+        ("version srcaddr\n2 10.0.0.1\n", FileNotFoundError, "io.BytesIO"),
+        ("s3://logs/x", fl.FlowlensError, "aws s3 sync s3://logs/x logs/"),
+        ("https://example.com/x.gz", fl.FlowlensError, "curl --remote-name https://example.com/x.gz"),
+        ([], FileNotFoundError, "empty"),
+    ],
+)
+def test_what_is_no_source_is_refused_with_what_to_do(source, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        fl.read(source)
+
+
+def test_a_mistyped_column_or_field_is_named_with_what_was_meant():
+    with pytest.raises(fl.MissingFieldError, match="'srcadr'; did you mean 'srcaddr'"):
+        read(text(TWO), columns=["dstaddr", "srcadr"])
+    with pytest.raises(TypeError, match="pass a list"):
+        read(text(TWO), columns="srcaddr")
+    with pytest.raises(ValueError, match="'srcadr', which is no field; did you mean 'srcaddr'"):
+        read(text(TWO, header=False), fields=["srcadr" if name == "srcaddr" else name for name in DEFAULT])
+    # Fields that AWS may add are like others.
+    names = ["srcaddr", "dstaddr", "pkt_dstaddr", "pkt_dstaddrs"]
+    assert list(read(b"10.0.0.1 10.0.0.2 10.0.0.2 x\n", fields=names).columns) == names
 
 
 def test_an_open_binary_file_is_read_from_where_it_stands(tmp_path):

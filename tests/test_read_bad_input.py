@@ -519,3 +519,19 @@ def test_a_nested_parquet_column_raises_no_arrow_error():
 
 def test_names_of_keeps_the_order_of_the_helper():
     assert names_of([{"b": 1, "a": 2}, {"c": 3}]) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize("wrap", ["lines", "events"])
+@pytest.mark.parametrize("swap", [("packets", "bytes"), ("start", "end")])
+def test_a_format_that_differs_from_the_default_in_its_order_only_is_not_taken_for_it(swap, wrap):
+    # AWS's own example of a format has bytes before packets.
+    order = [{swap[0]: swap[1], swap[1]: swap[0]}.get(name, name) for name in DEFAULT]
+    records = [record(packets=20 + number, bytes=4000 + number) for number in range(3)]
+    lines_of_log = text(records, order, header=False)
+    data = lines_of_log
+    if wrap == "events":
+        messages = [{"message": message} for message in lines_of_log.decode().splitlines()]
+        data = json.dumps({"events": messages}).encode()
+    with pytest.raises(fl.ParseError, match="Pass their format"):
+        read(data)
+    assert rows(read(data, fields=order)) == [{name: rec[name] for name in order} for rec in records]

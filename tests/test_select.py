@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import IPV4, IPV6
 
-from flowlens import Selection
+from flowlens import Selection, sample
 
 RECORDS = [
     record(srcaddr="10.0.0.5", dstaddr="10.0.1.9", srcport=49152, dstport=443, flow_direction="egress"),
@@ -411,3 +411,27 @@ def test_a_frame_of_many_rows_is_narrowed_by_its_distinct_addresses():
     df = frame(*[record(srcaddr=f"10.0.{n % 4}.{n % 9}") for n in range(500)])
     expected = [n for n in range(500) if holds(f"10.0.{n % 4}.{n % 9}", "10.0.2.0/29")]
     assert df.flow.select(src="10.0.2.0/29").index.tolist() == expected
+
+
+def test_numbers_are_unix_seconds():
+    df = sample()
+    by_text = Selection(time=("2026-03-10 14:00", "2026-03-10 15:00"))
+    for numbers in ((1773151200, 1773154800), (1773151200.0, np.int64(1773154800))):
+        selection = Selection(time=numbers)
+        assert 0 < selection.mask(df).sum() == by_text.mask(df).sum()
+        assert eval(repr(selection), {"Selection": Selection}) == selection
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (1773151200000, "milliseconds"),
+        (float("nan"), "None leaves that side open"),
+        (pd.NaT, "None leaves"),
+        ("x", "no time"),
+    ],
+)
+def test_what_is_no_time_is_refused(moment, words):
+    for span in ((moment, None), (None, moment)):
+        with pytest.raises(ValueError, match=words):
+            Selection(time=span)

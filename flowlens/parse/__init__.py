@@ -5,6 +5,7 @@ A new form is one more file here that turns bytes into `Parsed`, one more line i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
@@ -39,6 +40,7 @@ __all__ = [
 _LOOKED_AT = 4096  # bytes: enough to tell one form from another
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")  # what '>' in Windows PowerShell writes
+_EXCEL_SEPARATOR = re.compile(rb'\A"?sep=[,;]"?\s*')
 _GZIP_IN_BASE64 = b"H4sI"
 
 
@@ -105,11 +107,12 @@ def _read(plain: bytes, reading: Reading) -> Parsed:
         return read_json(plain.removeprefix(_BOM), reading)
     if _is_payload(plain):
         return read_payloads(plain.removeprefix(_BOM), reading)
-    text = plain.removeprefix(_BOM).lstrip(b"\r\n")
+    text = _EXCEL_SEPARATOR.sub(b"", plain.removeprefix(_BOM).lstrip(b"\r\n"), count=1)
     first = _first_line(text)
     refuse_foreign_text(first, 1)
-    header = csv_header(first)
-    return read_csv(text, *header, reading) if header else read_text(plain, reading)
+    if not csv_header(first):
+        return read_text(plain, reading)
+    return read_csv(text, reading).below(plain.count(b"\n", 0, len(plain) - len(text)))
 
 
 def _is_text(plain: bytes) -> bool:

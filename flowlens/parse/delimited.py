@@ -28,6 +28,8 @@ _DELIMITERS = ",;"
 _BLOCK = 1 << 22  # bytes that Arrow parses at a time
 _LONGEST_HEADER = 1 << 16  # bytes
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+# A row that begins with a name; `csv_header` decides.
+_MAYBE_HEADER = re.compile(rb'^"?[A-Za-z@][^\n]*$', re.MULTILINE)
 _BLANK = " \t\v\f"
 _MOST_LINES = 20  # of one record, where a value holds line ends
 
@@ -35,6 +37,8 @@ _MOST_LINES = 20  # of one record, where a value holds line ends
 def csv_header(line: bytes) -> tuple[list[str], str] | None:
     """Return the names in the header of a CSV file and what parts them, or None where the line is no such header."""
     text = line[:_LONGEST_HEADER].decode("utf-8", "replace")
+    if message_name([text.strip('"')]):
+        return [text.strip('"')], _DELIMITERS[0]
     delimiter = max(_DELIMITERS, key=text.count)
     if delimiter not in text:
         return None
@@ -42,14 +46,18 @@ def csv_header(line: bytes) -> tuple[list[str], str] | None:
     return (names, delimiter) if known_names(names) or message_name(names) or foreign_kind(names) else None
 
 
-def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) -> Parsed:
-    """Read one CSV file with these names in its header.
+def read_csv(data: bytes, reading: Reading) -> Parsed:
+    """Read a file of CSV, or of several behind each other, each with its header.
 
     Raises
     ------
     RefusedError
         If its columns are not those of records.
     """
+    header = _first_line(data)
+    names, delimiter = csv_header(header) or ([], "")
+    if b"\n" + header in data and len(_headers(data)) > 1:
+        return _read_apart(data, reading)
     message = message_name(names)
     if message and names.count(message) == 1:
         try:
@@ -67,10 +75,37 @@ def read_csv(data: bytes, names: list[str], delimiter: str, reading: Reading) ->
     table = None if odd else _table(data, names, types, delimiter, threads=reading.threads)
     if table is not None and all(_is_clean(field_for(column), table[columns[column]]) for column in wanted):
         return Parsed([table.rename_columns(wanted)])
+    if len(_headers(data)) > 1:
+        return _read_apart(data, reading)
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
     texts = {name: pa.array(values, pa.string()) for name, values in zip(names, rows, strict=True)}
     parsed = read_named(pa.table(texts), columns, reading, numbers=numbers)
     return Parsed(parsed.tables, sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line))
+
+
+def _headers(data: bytes) -> list[int]:
+    """Return where the lines begin that are headers."""
+    headers = [0]
+    for found in _MAYBE_HEADER.finditer(data, 1):
+        names, _ = csv_header(found[0].rstrip(b"\r")) or ([], "")
+        if known_names(names) > 1 or message_name(names):
+            headers.append(found.start())
+    return headers
+
+
+def _first_line(data: bytes) -> bytes:
+    return re.split(rb"[\r\n]", data[:_LONGEST_HEADER], maxsplit=1)[0]
+
+
+def _read_apart(data: bytes, reading: Reading) -> Parsed:
+    """Read each header with the rows below it by itself."""
+    headers = _headers(data)
+    parsed = Parsed()
+    for begin, end in zip(headers, [*headers[1:], len(data)], strict=True):
+        part = read_csv(data[begin:end], reading).below(data.count(b"\n", 0, begin))
+        parsed.tables += part.tables
+        parsed.bad_lines += part.bad_lines
+    return parsed
 
 
 def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, reading: Reading) -> Parsed:

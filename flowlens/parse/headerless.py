@@ -29,6 +29,12 @@ _UNKNOWN = (
     "describe-flow-logs' prints it under LogFormat"
 )
 
+_UNLIKELY = (
+    "these are not lines in the default format, though they look like it: none has as many bytes as packets, or none "
+    "ends after its start. Pass their format: fields='${version} ${account-id} ...' as 'aws ec2 describe-flow-logs' "
+    "prints it under LogFormat"
+)
+
 
 def headerless_layout(data: bytes, begin: int, line: int, given: Layout | None) -> Layout:
     """Return the layout of the lines from `begin` on.
@@ -39,15 +45,34 @@ def headerless_layout(data: bytes, begin: int, line: int, given: Layout | None) 
         If no layout is given and none of AWS's defaults fits one of the first lines.
     """
     first = line_at(data, begin).decode("utf-8", "replace")
-    for tokens in _first_lines(data, begin):
+    lines = list(_first_lines(data, begin))
+    for tokens in lines:
         for envelope in _envelopes(tokens):
             record = tokens[len(envelope) :]
             layout = _default(record) if given is None else given
             if layout is not None and problem_with(record, layout) is None:
-                return _with_envelope(envelope, layout)
+                whole = _with_envelope(envelope, layout)
+                if given is None and _contradict(lines, whole):
+                    raise RefusedError(line, first, _UNLIKELY)
+                return whole
     if given is None:
         raise RefusedError(line, first, _UNKNOWN)
     return given
+
+
+def _contradict(lines: list[list[str]], layout: Layout) -> bool:
+    """Tell whether lines have the values of a layout, but no line in an order that makes sense.
+
+    A packet has bytes, and nothing ends before it starts; formats exist that differ from the default in just that.
+    """
+    records = [dict(zip(layout, tokens, strict=True)) for tokens in lines if len(tokens) == len(layout)]
+    return any(_always_less(records, less, more) for less, more in (("bytes", "packets"), ("end", "start")))
+
+
+def _always_less(records: list[dict[str, str]], less: str, more: str) -> bool:
+    numbers = [(record[less], record[more]) for record in records]
+    known = [(int(a), int(b)) for a, b in numbers if a.isdecimal() and b.isdecimal()]
+    return bool(known) and all(a < b for a, b in known)
 
 
 def _first_lines(data: bytes, begin: int) -> Iterator[list[str]]:

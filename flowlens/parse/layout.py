@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from flowlens.schema import BY_COLUMN, DEFAULT_FIELDS, TGW_FIELDS
 
@@ -19,6 +20,7 @@ DEFAULT: Layout = tuple(field.column for field in DEFAULT_FIELDS)
 TGW: Layout = tuple(field.column for field in TGW_FIELDS)
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_CLOSE = 0.85  # like enough to be a slip: srcadr for srcaddr, not a field that AWS adds later
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -45,6 +47,10 @@ def layout_of(fields: Fields) -> Layout:
             "'default' or 'tgw'."
         )
     layout = tuple(name.replace("-", "_") for name in names)
+    for name in layout:
+        likely = [] if name in BY_COLUMN else get_close_matches(name, BY_COLUMN, n=1, cutoff=_CLOSE)
+        if likely and likely[0] not in layout:
+            raise ValueError(f"fields={fields!r} has {name!r}, which is no field; did you mean {likely[0]!r}?")
     repeated = repeated_field(layout)
     if repeated:
         raise ValueError(f"fields={fields!r} names {repeated!r} more than once")

@@ -30,6 +30,9 @@ _BY_NAME = {
 }  # fmt: skip
 
 _BY_LINE = {
+    "text output of the AWS CLI: save it with --output json": r"(EVENTS|RESULTS|SEARCHEDLOGSTREAMS|QUERYRESULTS)\t",
+    "YAML output of the AWS CLI: save it with --output json": r"(events|results|searchedLogStreams):\s*$",
+    "a pointer of Git LFS: fetch the file with 'git lfs pull'": r"version https://git-lfs",
     "Application Load Balancer access logs": r"(https?|h2|grpcs|wss?) \d{4}-\d\d-\d\dT",
     "Network Load Balancer access logs": r"tls 2\.0 \d{4}-",
     "Classic Load Balancer access logs": r"\d{4}-\d\d-\d\dT\S+ \S+ [0-9.]+:\d+ ",
@@ -52,6 +55,8 @@ _BY_BYTES = {
     b"\x04\x22\x4d\x18": "compressed with LZ4: unpack it first",
     b"ORC": "an ORC file: write Parquet instead",
     b"Obj\x01": "an Avro file: write Parquet instead",
+    b"ARROW1": "an Arrow or Feather file: write Parquet instead",
+    b"FEA1": "a Feather file: write Parquet instead",
     b"\xd4\xc3\xb2\xa1": "a packet capture, not a flow log",
     b"\x0a\x0d\x0d\x0a": "a packet capture, not a flow log",
     b"%PDF": "a PDF file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -57,3 +57,7 @@ class Parsed:
 
     tables: list[pa.Table] = field(default_factory=list)
     bad_lines: list[BadLine] = field(default_factory=list)
+
+    def below(self, lines: int) -> Parsed:
+        """Return the same with its lines counted from so many lines above."""
+        return Parsed(self.tables, [replace(bad, line=bad.line + lines) for bad in self.bad_lines])

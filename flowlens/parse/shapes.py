@@ -29,6 +29,7 @@ _WRAPPERS = ("awslogs", "kinesis", "hits", "_source")
 _PAYLOADS = ("data", "Data")
 _MESSAGES = ("message", "@message", "log", "Message")  # Fluent Bit has log, SNS Message
 _GZIP_IN_BASE64 = "H4sI"
+_UNFINISHED = ("Scheduled", "Running", "Cancelled", "Failed", "Timeout", "Unknown")  # words of GetQueryResults
 
 _DEFAULT_LINE = re.compile(r"2(?: \S+){13}\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -177,6 +178,9 @@ def _take(document: object, into: Gathered, depth: int) -> None:
         if document and all(isinstance(part, dict) and part.keys() == {"field", "value"} for part in document):
             _take_object({str(part["field"]): part["value"] for part in document}, into, depth)
             return
+        texts = [part for part in document if isinstance(part, str)]
+        if len(texts) == 1 < len(document) and all(isinstance(part, str | int | float) for part in document):
+            document = texts  # --query 'events[].[timestamp,message]'
         for part in document:
             _take(part, into, depth + 1)
     elif isinstance(document, dict):
@@ -188,6 +192,9 @@ def _take(document: object, into: Gathered, depth: int) -> None:
 def _take_object(document: dict[str, object], into: Gathered, depth: int) -> None:
     if document.get("messageType") == "CONTROL_MESSAGE":  # a subscription says that it is there
         return
+    status = document.get("status")
+    if status in _UNFINISHED and isinstance(document.get("results"), list):
+        into.add_bad(f'"status": "{status}"', "the query had not ended: these are not all of its results")
     inside: object
     inner: tuple[str, ...] = (*_LISTS, *_WRAPPERS, *_MESSAGES)
     if has_addresses(document):

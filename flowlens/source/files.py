@@ -35,19 +35,38 @@ class InputFile:
 
 
 def find(source: Source) -> list[InputFile]:
-    """Return the files behind `source`, in the order given, folders and globs sorted by name."""
+    """Return the files behind `source`, in the order given, folders and globs sorted by name.
+
+    A file that is reached in several ways, by links or because it is named beside its folder, is one file.
+    """
+    files: dict[object, InputFile] = {}
+    for path in _named(source):
+        if isinstance(path, Path):
+            status = path.stat()
+            files.setdefault((status.st_dev, status.st_ino), InputFile(str(path), status.st_size, path))
+        else:
+            files[len(files)] = _open_file(path)
+    return list(files.values())
+
+
+def _named(source: object) -> Iterator[Path | _Readable]:
     if isinstance(source, str | os.PathLike):
-        return [InputFile(str(path), path.stat().st_size, path) for path in _paths(os.fspath(source))]
-    if isinstance(source, _Readable):
-        return [_open_file(source)]
-    if isinstance(source, Iterable):
-        files = [file for part in source for file in find(part)]
-        if not files:
+        yield from _paths(os.fspath(source))
+    elif isinstance(source, _Readable):
+        yield source
+    elif isinstance(source, bytes | bytearray | memoryview):
+        raise TypeError("bytes are read from an open file: fl.read(io.BytesIO(data))")
+    elif isinstance(source, Iterable) and not hasattr(source, "columns"):
+        parts = list(source)
+        if not parts:
             raise FileNotFoundError("the list of files to read is empty")
-        return files
-    raise TypeError(
-        f"cannot read flow logs from a {type(source).__name__}; give a path, a list of paths or an open file"
-    )
+        for part in parts:
+            yield from _named(part)
+    else:
+        frame = "; a frame of records is made canonical by fl.from_frame(df)" if hasattr(source, "columns") else ""
+        raise TypeError(
+            f"cannot read flow logs from a {type(source).__name__}; give a path, a list of paths or an open file{frame}"
+        )
 
 
 def _open_file(file: _Readable) -> InputFile:
@@ -59,16 +78,20 @@ def _open_file(file: _Readable) -> InputFile:
 
 
 def _paths(source: str) -> list[Path]:
+    if "\n" in source:
+        raise FileNotFoundError(
+            "this text is no path; records in a text are read with fl.read(io.BytesIO(text.encode()))"
+        )
     if "://" in source:
+        how = f"aws s3 sync {source} logs/" if source.startswith("s3:") else f"curl --remote-name {source}"
         raise FlowlensError(
-            f"{source}: URLs cannot be read yet. Copy the files first, for example with "
-            f"'aws s3 sync {source} logs/', and read that folder."
+            f"{source}: URLs cannot be read yet. Copy the files first, as with '{how}', and read those."
         )
     path = Path(source).expanduser()
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(_below(path))
+        found = sorted(_below(path, set()))
         if not found:
             raise FileNotFoundError(f"there is no file below the folder {source}")
         return found
@@ -80,18 +103,22 @@ def _paths(source: str) -> list[Path]:
     return found
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     """Yield the data files below a folder, without bookkeeping.
 
     That is names that begin with '.' or '_', as for Spark and Hive, and what CloudWatch Logs writes to see whether it
-    may export.
+    may export. A link to a folder that was `seen` leads around in a circle.
     """
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
     for entry in folder.iterdir():
         if entry.name.startswith((".", "_")) or entry.name == "aws-logs-write-test":
             continue
         if entry.name.endswith(".csv.metadata"):  # which Athena writes beside each result
             continue
         if entry.is_dir():
-            yield from _below(entry)
+            yield from _below(entry, seen)
         elif entry.is_file():
             yield entry
