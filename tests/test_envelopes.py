@@ -1410,11 +1410,12 @@ def test_a_column_of_messages_may_stand_alone(name, quote):
     assert rows(read(f"{quote}{name}{quote}\n{body}".encode())) == GOOD
 
 
-def test_a_row_of_csv_without_its_message_is_reported():
-    data = b"timestamp,message\n" + b"1773151200000,\n" + console_csv(GOOD).partition(b"\n")[2]
+def test_a_file_of_csv_that_ends_before_its_last_message_is_reported():
+    data = console_csv(GOOD) + b"1773151200000,"
     bad = check(data)
-    assert (bad["line"].tolist(), bad["reason"].tolist()) == ([2], ["the message is empty"])
+    assert (bad["line"].tolist(), bad["reason"].tolist()) == ([8], ["the file ends before its last message"])
     assert rows(read(data, on_bad_lines="skip")) == GOOD
+    assert rows(read(data + b"\n")) == GOOD  # a blank event
 
 
 def test_pairs_of_time_and_message_are_read():

@@ -113,12 +113,10 @@ def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, rea
     if table is not None and not table[message].null_count and b'\n"' not in data:
         return read_messages(table[message], reading, numbers=range(2, table.num_rows + 2))
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
-    texts = dict(zip(numbers, rows[names.index(message)], strict=True))
-    empty = [number for number, text in texts.items() if not text]
-    bad_lines += [BadLine(reading.file, number, "", f"the {message} is empty") for number in empty]
-    for number in empty:
-        del texts[number]
-    parsed = read_messages(pa.chunked_array([[*texts.values()]], pa.string()), reading, numbers=[*texts])
+    messages = pa.chunked_array([rows[names.index(message)]], pa.string())
+    parsed = read_messages(messages, reading, numbers=numbers)
+    if len(messages) and not messages[-1].as_py() and not data.endswith((b"\n", b"\r")):
+        bad_lines.append(BadLine(reading.file, numbers[-1], "", f"the file ends before its last {message}"))
     return Parsed(parsed.tables, sorted([*bad_lines, *parsed.bad_lines], key=lambda bad: bad.line))
 
 

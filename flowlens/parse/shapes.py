@@ -68,10 +68,11 @@ class Gathered:
     row_numbers: list[int] = field(default_factory=list)
     bad_lines: list[BadLine] = field(default_factory=list)
 
-    def add_message(self, text: str) -> None:
+    def add_line(self, text: str) -> None:
         self.number += 1
-        self.messages.append(text)
-        self.message_numbers.append(self.number)
+        if text.strip(_BLANK):
+            self.messages.append(text)
+            self.message_numbers.append(self.number)
 
     def add_row(self, row: dict[str, object]) -> None:
         self.number += 1
@@ -104,7 +105,8 @@ def gather_texts(texts: Iterable[bytes | None], numbers: Sequence[int] | None, f
     """Take apart the messages of a log, which hold one line each, or several, or JSON."""
     into = Gathered(file, most_bytes(0))
     for place, text in enumerate(texts):
-        into.number = place if numbers is None else numbers[place] - 1
+        if numbers is not None:
+            into.number = numbers[place] - 1
         _take_text((text or b"").decode("utf-8", "surrogateescape"), into, 0)
     return into
 
@@ -221,8 +223,7 @@ def _take_text(text: str, into: Gathered, depth: int) -> None:
         _take_payload(text, into, depth + 1)
     else:
         for line in _LINE_END.split(text):
-            if line.strip(_BLANK):
-                into.add_message(line)
+            into.add_line(line)
 
 
 def _take_payload(text: str, into: Gathered, depth: int) -> None:
