@@ -342,7 +342,7 @@ class FlowAccessor(Reductions[pd.DataFrame]):
         """Write the records as Parquet files as AWS delivers them: for Athena, Spark, DuckDB or `flowlens.read`.
 
         Columns have AWS's names and types: integers of 32 bits, or 64 for counters and for `start` and `end` in Unix
-        seconds, and text; null is a missing value, as ``-`` is, and tags are percent-encoded. Columns that are no fields
+        seconds, and text; null is a missing value, as ``-`` is; tags are percent-encoded. Columns that are no fields
         keep numbers, truth values and times in the file; `flowlens.read` reads them as text. The index is not stored.
 
         Parameters

@@ -59,8 +59,8 @@ def read(
         The format of lines that no header precedes: a LogFormat (``"${version} ${account-id} ..."``), a list of field
         names, ``"default"``, ``"tgw"``, or the answer of DescribeFlowLogs. Files that begin with a header use that.
     time : (start, end), optional
-        Keep records whose `start` lies in ``[start, end)``: text, time objects or Unix seconds; without a zone UTC. Files
-        whose path tells that they hold none, as in the folders of AWS, are not opened.
+        Keep records whose `start` lies in ``[start, end)``: text, time objects or Unix seconds; without a zone UTC.
+        Files whose path tells that they hold none, as in the folders of AWS, are not opened.
     columns : list of str, optional
         Read only these columns, in this order. Only they are checked.
     on_bad_lines : {"error", "warn", "skip"}

@@ -521,6 +521,13 @@ def test_names_of_keeps_the_order_of_the_helper():
     assert names_of([{"b": 1, "a": 2}, {"c": 3}]) == ["b", "a", "c"]
 
 
+def test_a_comment_may_be_in_any_encoding():
+    data = b"# caf\xe9\n" + text(GOOD) + b"# caf\xe9\n"
+    assert rows(read(data)) == GOOD
+    data = text(GOOD).replace(b"OK\n", b"OK  # caf\xe9\n", 2)
+    assert rows(read(data)) == GOOD
+
+
 @pytest.mark.parametrize("wrap", ["lines", "events"])
 @pytest.mark.parametrize("swap", [("packets", "bytes"), ("start", "end")])
 def test_a_format_that_differs_from_the_default_in_its_order_only_is_not_taken_for_it(swap, wrap):

@@ -27,6 +27,7 @@ from flowlens.parse.text import read_text
 __all__ = ["read_json", "read_messages", "read_payloads"]
 
 _HEAD = 1 << 16  # bytes in which the word is looked for
+_JSON_OR_PAYLOAD = (b"{", b"[", b"H4sI")
 _DEEPEST = 12  # objects inside objects
 
 
@@ -65,7 +66,12 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
     with ThreadPoolExecutor() as pool:
         lines = b"".join(pool.map(_lines, messages.chunks))
     # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
-    if lines[:_HEAD].lstrip()[:1] in {b"{", b"["} or lines.count(b"\n") > len(messages) or b"\r" in lines:
+    several = lines.count(b"\n") > len(messages) or b"\r" in lines
+    if (
+        several
+        or lines[:_HEAD].lstrip().startswith(_JSON_OR_PAYLOAD)
+        or any(b"\n" + it in lines for it in _JSON_OR_PAYLOAD)
+    ):
         texts = messages.cast(pa.binary()).to_pylist()
         return _read_gathered(gather_texts(texts, numbers, reading.file), reading)
     return _numbered(read_text(lines, reading), numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from flowlens.parse.layout import Layout
 from flowlens.parse.values import complaint
@@ -28,9 +29,7 @@ def tokens_of(line: bytes) -> list[str]:
 
     AWS's own examples have both: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html
     """
-    tokens = [token.decode("utf-8") for token in line.split()]
-    comment = next((place for place, token in enumerate(tokens) if token.startswith("#")), len(tokens))
-    return tokens[:comment]
+    return [token.decode("utf-8") for token in takewhile(lambda token: not token.startswith(b"#"), line.split())]
 
 
 def may_hold_hexadecimal(text: bytes) -> bool:

@@ -238,6 +238,7 @@ def _take_payload(text: str, into: Gathered, depth: int) -> None:
     into.room = max(into.room - len(plain), 0)
     if problem and plain[:1] not in {b"{", b"["}:
         plain = plain[: plain.rfind(b"\n") + 1]  # a line that is cut may be cut inside a number
-    _take_text(plain.decode("utf-8", "surrogateescape"), into, depth)
+    if plain:
+        _take_text(plain.decode("utf-8", "surrogateescape"), into, depth)
     if problem:
         into.add_bad(text, problem)
