@@ -110,7 +110,9 @@ def _read_apart(data: bytes, reading: Reading) -> Parsed:
 
 def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, reading: Reading) -> Parsed:
     table = _table(data, names, {message: pa.string()}, delimiter, threads=reading.threads)
-    if table is not None and not table[message].null_count and b'\n"' not in data:
+    # Line numbers are those of rows, unless a message runs over several lines.
+    over_lines = b'\n"' in data or data.count(b"\r") > data.count(b"\r\n")
+    if table is not None and not table[message].null_count and not over_lines:
         return read_messages(table[message], reading, numbers=range(2, table.num_rows + 2))
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
     messages = pa.chunked_array([rows[names.index(message)]], pa.string())
