@@ -8,7 +8,6 @@ import gzip
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -97,6 +96,7 @@ def test_an_interrupted_read_stops_at_once_and_leaves_nothing_behind(tmp_path):
         (folder / f"{number:03}.log.gz").write_bytes(data)
     code = textwrap.dedent(f"""
         import os, signal, threading, flowlens as fl
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         threading.Timer(0.7, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         try:
             fl.read({str(folder)!r}, progress=True)
@@ -110,7 +110,6 @@ def test_an_interrupted_read_stops_at_once_and_leaves_nothing_behind(tmp_path):
     assert done.stdout == "interrupted []\n"
     assert time.monotonic() - begin < 20
     assert not list((tmp_path / "tmp").iterdir())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert len(list(folder.iterdir())) == 400
 
 

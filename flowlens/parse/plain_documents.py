@@ -50,8 +50,9 @@ def plain_messages(data: bytes, *, threads: bool) -> pa.ChunkedArray | None:
 
 def _messages(batch: pa.RecordBatch) -> pa.StringArray | None:
     # A subscription says that it is there; that message is no record.
-    control = pc.equal(batch["messageType"], "CONTROL_MESSAGE")
-    batch = batch.filter(pc.invert(pc.fill_null(control, False)))
+    if batch["messageType"].null_count < len(batch):
+        control = pc.equal(batch["messageType"], "CONTROL_MESSAGE")
+        batch = batch.filter(pc.invert(pc.fill_null(control, False)))
     column = next((name for name in ("message", "events", "logEvents") if not batch[name].null_count), None)
     if column is None or any(batch[name].null_count < len(batch) for name in _OF_MESSAGES.names[:3] if name != column):
         return None
