@@ -27,12 +27,18 @@ _COLUMNS = (
     "version", "account_id", "interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",
     "start", "end", "action", "log_status",
 )  # fmt: skip
+_CAMEL = (
+    "version", "accountId", "interfaceId", "srcAddr", "dstAddr", "srcPort", "dstPort", "protocol", "packets", "bytes",
+    "startTime", "endTime", "action", "logStatus",
+)  # fmt: skip
 _TIMES = ("start", "end")
 _NUMBERS = ("version", "srcport", "dstport", "protocol", "packets", "bytes")
 
 #: A tenth of the time of flowlogs-reader, a third of that of Python by hand; an export half as long again as S3 text.
 _BOUNDS = {"flowlogs-reader": 1 / 10, "Python line by line": 1 / 3}
 _EXPORT_BOUND = 1.5
+
+_EVENTS_A_BATCH = 300
 
 
 # --- The forms, each in one file ---
@@ -68,6 +74,51 @@ def firehose(lines: list[str]) -> str:
 def json_lines(lines: list[str]) -> str:
     rows = (dict(zip(_COLUMNS, line.split(), strict=True)) for line in lines)
     return "".join(json.dumps({name: _value(name, word) for name, word in row.items()}) + "\n" for row in rows)
+
+
+def json_array(lines: list[str]) -> str:
+    return "[" + ",\n".join(json_lines(lines).splitlines()) + "]"
+
+
+def subscription(lines: list[str]) -> str:
+    """What Firehose writes of a subscription: documents of some hundred events, with nothing between them."""
+    batches = (lines[begin : begin + _EVENTS_A_BATCH] for begin in range(0, len(lines), _EVENTS_A_BATCH))
+    return "".join(
+        json.dumps(
+            {
+                "messageType": "DATA_MESSAGE",
+                "owner": "123456789010",
+                "logGroup": "flow-logs",
+                "logStream": f"{batch[0].split()[2]}-all",
+                "subscriptionFilters": ["all"],
+                "logEvents": [
+                    {"id": str(number).zfill(56), "timestamp": int(line.split()[10]) * 1000, "message": line}
+                    for number, line in enumerate(batch)
+                ],
+            }
+        )
+        for batch in batches
+    )
+
+
+def parse_vpc(lines: list[str]) -> str:
+    """What Firehose writes where the parseVPC transformer made an object of each line."""
+    return "".join(json.dumps({"message": json.dumps(_camel(line))}) + "\n" for line in lines)
+
+
+def query_results(lines: list[str]) -> str:
+    rows = [
+        [
+            *({"field": name, "value": word} for name, word in _camel(line).items()),
+            {"field": "@ptr", "value": str(number).zfill(60)},
+        ]
+        for number, line in enumerate(lines)
+    ]
+    return json.dumps({"results": rows, "statistics": {}, "status": "Complete"}, indent=4)
+
+
+def _camel(line: str) -> dict[str, str]:
+    return dict(zip(_CAMEL, line.split(), strict=True))
 
 
 def _value(name: str, word: str) -> int | str | None:
@@ -106,6 +157,32 @@ def _values_of_objects(file: Path) -> Iterable[list[str]]:
             yield ["-" if row[name] is None else str(row[name]) for name in _COLUMNS]
 
 
+def _values_of_array(file: Path) -> Iterable[list[str]]:
+    for row in json.loads(file.read_text()):
+        yield ["-" if row[name] is None else str(row[name]) for name in _COLUMNS]
+
+
+def _values_of_documents(file: Path) -> Iterable[list[str]]:
+    text, place, decode = file.read_text(), 0, json.JSONDecoder().raw_decode
+    while place < len(text):
+        document, place = decode(text, place)
+        for event in document["logEvents"]:
+            yield event["message"].split()
+
+
+def _values_of_objects_in_messages(file: Path) -> Iterable[list[str]]:
+    with file.open() as lines:
+        for line in lines:
+            row = json.loads(json.loads(line)["message"])
+            yield [row[name] for name in _CAMEL]
+
+
+def _values_of_results(file: Path) -> Iterable[list[str]]:
+    for cells in json.loads(file.read_text())["results"]:
+        row = {cell["field"]: cell["value"] for cell in cells}
+        yield [row[name] for name in _CAMEL]
+
+
 def _values_of_console(file: Path) -> Iterable[list[str]]:
     with file.open() as lines:
         for row in csv.DictReader(lines):
@@ -121,7 +198,11 @@ def _values_of_rows(file: Path) -> Iterable[list[str]]:
 FORMS: dict[str, tuple[Callable[[list[str]], str], Callable[[Path], Iterable[list[str]]]]] = {
     "filter-log-events JSON": (filter_log_events, _values_of_events),
     "Firehose JSON": (firehose, _values_of_messages),
+    "subscription JSON": (subscription, _values_of_documents),
+    "parseVPC JSON": (parse_vpc, _values_of_objects_in_messages),
+    "Logs Insights JSON": (query_results, _values_of_results),
     "JSON lines": (json_lines, _values_of_objects),
+    "JSON array": (json_array, _values_of_array),
     "console CSV": (console_csv, _values_of_console),
     "Athena CSV": (athena_csv, _values_of_rows),
 }
@@ -150,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.envelopes", description=__doc__)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--form", choices=FORMS, nargs="*", default=list(FORMS), help="only these forms")
     parser.add_argument("--data", type=Path, help="folder to keep the records in; by default in $TMPDIR")
     arguments = parser.parse_args()
     lines = _lines(arguments.records, arguments.data)
@@ -162,7 +244,8 @@ def main() -> None:
         pd.testing.assert_frame_equal(fl.read(text), fl.read(export))
         readers = {"flowlens": partial(fl.read, export), "S3 text": partial(fl.read, text)}
         say(row_of("CloudWatch export", "S3 text", take_turns(readers, arguments.rounds), _EXPORT_BOUND))
-        for form, (write, values) in FORMS.items():
+        for form in arguments.form:
+            write, values = FORMS[form]
             file = Path(folder, "form")
             file.write_text(write(lines))
             _check(fl.read(file), fl.read(text), python_line_by_line(values, file))

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from flowlens.errors import BadLine
 from flowlens.parse.named import read_named, refuse_what_is_no_record
-from flowlens.parse.naming import columns_of, known_names
+from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.ocsf import is_ocsf
-from flowlens.parse.plain_documents import plain_messages, plain_rows
+from flowlens.parse.plain_documents import plain_messages, plain_results, plain_rows
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts, sound
@@ -39,15 +39,24 @@ def read_json(data: bytes, reading: Reading) -> Parsed:
     RefusedError
         If what it holds are no flow log records.
     """
-    if b'"message"' in data[:_HEAD]:
+    head = data[:_HEAD]
+    if b'"message"' in head:
         messages = plain_messages(data, threads=reading.threads)
         if messages is not None:
             return read_messages(messages, reading)
     else:
-        table = plain_rows(data, threads=reading.threads)
+        plain_table = plain_results if b'"field"' in head else plain_rows
+        table = plain_table(data, threads=reading.threads)
         if table is not None:
-            return read_named(table, columns_of(table.column_names, {}), reading)
+            return _read_table(table, reading)
     return _read_gathered(gather(data, reading.file), reading)
+
+
+def _read_table(table: pa.Table, reading: Reading, *, numbers: Sequence[int] | None = None) -> Parsed:
+    message = message_name(table.column_names)
+    if message is not None:
+        return read_messages(table[message], reading, numbers=numbers)
+    return read_named(table, columns_of(table.column_names, {}), reading, numbers=numbers)
 
 
 def read_payloads(data: bytes, reading: Reading) -> Parsed:
@@ -67,6 +76,9 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
         lines = b"".join(pool.map(_lines, messages.chunks))
     # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
     if lines.count(b"\n") > len(messages) or b"\r" in lines or _holds_documents(lines):
+        table = plain_rows(lines, threads=reading.threads) if lines.startswith(b"{") else None
+        if table is not None and table.num_rows == len(messages):
+            return _read_table(table, reading, numbers=numbers)
         texts = messages.cast(pa.binary()).to_pylist()
         return _read_gathered(gather_texts(texts, numbers, reading.file), reading)
     return _numbered(read_text(lines, reading), numbers)

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from flowlens.parse.lookalikes import foreign_kind
-from flowlens.parse.naming import columns_of, known_names, looks_like_results, message_name
+from flowlens.parse.naming import columns_of, has_addresses, known_names, looks_like_results, message_name
 from flowlens.schema import BY_COLUMN, field_for
 
-__all__ = ["plain_messages", "plain_rows"]
+__all__ = ["plain_messages", "plain_results", "plain_rows"]
 
 _HEAD = 1 << 16  # bytes in which the first object is looked for
 _BLOCK = 1 << 22  # bytes that a core parses at a time where each document has a line
@@ -31,10 +32,16 @@ _OF_MESSAGES = pa.schema(
     [("message", pa.string()), ("events", _EVENTS), ("logEvents", _EVENTS), ("messageType", pa.string())]
 )
 
-_LIST_OPENS = re.compile(rb'\s*(\{\s*"(?:events|logEvents)"\s*:\s*)?\[')
-# Between two elements of a list of objects. If it stands inside a text, or in a list inside an element, then the parts
-# are no sound JSON, which Arrow notices.
-_BOUNDARY = re.compile(rb"\}(\s*,\s*)\{")
+_CELLS = pa.list_(pa.struct([("field", pa.string()), ("value", pa.string())]))
+_OF_RESULTS = pa.schema([("results", pa.list_(_CELLS)), ("status", pa.string())])
+
+_LIST_OPENS = re.compile(
+    rb'\s*(\{\s*(?:"\w+"\s*:\s*"[^"\\]*"\s*,\s*)*"(?:events|logEvents|results)"\s*:\s*)?\[\s*(?=([{\[]))'
+)
+# Between two elements of a list, told by how the first one opens. If it stands inside a text, or in a list inside an
+# element, then the parts are no sound JSON, which Arrow notices.
+_BOUNDARIES = {b"{": re.compile(rb"\}(\s*,\s*)\{"), b"[": re.compile(rb"\](\s*,\s*)\[")}
+_FIRST_KEY = re.compile(rb'\s*(\{\s*"\w+"\s*:)')
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -65,9 +72,7 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     head = data[:_HEAD].decode("utf-8", "replace").lstrip()
     in_list = head.startswith("[")
     first = _first_values(head)
-    if known_names(first) < 2 or looks_like_results(columns_of(list(first), {})):
-        return None
-    if message_name(first) or foreign_kind(first):
+    if message_name(first) or not _name_records(list(first)):
         return None
     # Nothing is left for Arrow to guess: it would take text for times, large integers for floats, and fall over deep
     # nesting. What has another type, or a name that did not come up yet, is no plain file.
@@ -81,6 +86,51 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     except (pa.ArrowException, UnicodeDecodeError):
         return None
     return table if _is_plain(table) else None
+
+
+def plain_results(data: bytes, *, threads: bool) -> pa.Table | None:
+    """Return the rows of results of Logs Insights, each a list of fields with their values, as text."""
+    tables = _tables(data, "results", _OF_RESULTS, unexpected="ignore", threads=threads)
+    if tables is None:
+        return None
+    try:
+        parts = [_pivoted(batch) for table in tables for batch in table.to_batches()]
+        if any(part is None for part in parts):
+            return None
+        table = pa.concat_tables(parts, promote_options="default")
+        names = table.column_names
+    except (pa.ArrowException, UnicodeDecodeError):
+        return None
+    if message_name(names):
+        return table if not has_addresses(names) and not table[message_name(names)].null_count else None
+    return table if _name_records(names) and _is_plain(table) else None
+
+
+def _pivoted(results: pa.RecordBatch) -> pa.Table | None:
+    """Return rows of cells as a table; None where a row has a field twice, or the query had not ended."""
+    if results["results"].null_count or pc.any(pc.not_equal(results["status"], "Complete")).as_py():
+        return None
+    rows = results["results"].flatten()
+    names, values = rows.flatten().flatten()
+    if names.null_count:
+        return None
+    encoded = names.dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    row_of_cell = np.repeat(np.arange(len(rows)), pc.list_value_length(rows).to_numpy(zero_copy_only=False))
+    columns = {}
+    for code, name in enumerate(encoded.dictionary.to_pylist()):
+        cells = np.flatnonzero(codes == code)
+        cell_of_row = np.full(len(rows), -1)
+        cell_of_row[row_of_cell[cells]] = cells
+        if np.count_nonzero(cell_of_row >= 0) < len(cells):
+            return None
+        columns[name] = values.take(pa.array(cell_of_row, mask=cell_of_row < 0))
+    return pa.table(columns)
+
+
+def _name_records(names: Sequence[str]) -> bool:
+    """Tell whether these are names of flow log records, and of nothing that has to be looked at more closely."""
+    return known_names(names) >= 2 and not looks_like_results(columns_of(names, {})) and not foreign_kind(names)
 
 
 def _first_values(head: str) -> dict[str, object]:
@@ -158,16 +208,26 @@ def _has_a_document_a_line(data: bytes) -> bool:
 
 
 def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]:
-    """Cut a document that is one long list into several, each an object with a list, and in parts to be joined."""
+    """Cut a document that is one long list into several, each an object with a list, and in parts to be joined.
+
+    Documents behind each other are cut where another one begins as the first one does.
+    """
     opening = _LIST_OPENS.match(data)
-    if opening is None:
-        return [(data,)]
-    head, tail = (opening[0], b"") if opening[1] else (f'{{"{list_name}":['.encode(), b"}")
-    cuts = [opening.span()]
+    if opening:
+        head, tail = (opening[0], b"") if opening[1] else (f'{{"{list_name}":['.encode(), b"}")
+        end = b"]}"
+        boundary = _BOUNDARIES[opening[2]]
+    else:
+        first = _FIRST_KEY.match(data)
+        if first is None:
+            return [(data,)]
+        head = tail = end = b""
+        boundary = re.compile(rb"\}(\s*)" + re.escape(first[1]))
+    cuts = [opening.span() if opening else (0, 0)]
     for place in range(_PIECE, len(data) - _PIECE, _PIECE):
-        boundary = _BOUNDARY.search(data, place)
-        if boundary and boundary.start() > cuts[-1][1]:
-            cuts.append(boundary.span(1))
+        found = boundary.search(data, place)
+        if found and found.start() > cuts[-1][1]:
+            cuts.append(found.span(1))
     ends = [begin for begin, _ in cuts[1:]] + [len(data)]
     parts = [memoryview(data)[begin:end] for (_, begin), end in zip(cuts, ends, strict=True)]
-    return [(head, part, b"]}" if part is not parts[-1] else tail) for part in parts]
+    return [(head, part, end if part is not parts[-1] else tail) for part in parts]
