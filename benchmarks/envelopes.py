@@ -103,7 +103,8 @@ def subscription(lines: list[str]) -> str:
 
 def parse_vpc(lines: list[str]) -> str:
     """What Firehose writes where the parseVPC transformer made an object of each line."""
-    return "".join(json.dumps({"message": json.dumps(_camel(line))}) + "\n" for line in lines)
+    objects = ({key: int(word) if word.isdecimal() else word for key, word in _camel(line).items()} for line in lines)
+    return "".join(json.dumps({"message": json.dumps(row)}) + "\n" for row in objects)
 
 
 def query_results(lines: list[str]) -> str:
@@ -174,7 +175,7 @@ def _values_of_objects_in_messages(file: Path) -> Iterable[list[str]]:
     with file.open() as lines:
         for line in lines:
             row = json.loads(json.loads(line)["message"])
-            yield [row[name] for name in _CAMEL]
+            yield [str(row[name]) for name in _CAMEL]
 
 
 def _values_of_results(file: Path) -> Iterable[list[str]]:

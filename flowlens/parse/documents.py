@@ -12,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flowlens.errors import BadLine
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.ocsf import is_ocsf
-from flowlens.parse.plain_documents import plain_messages, plain_results, plain_rows
+from flowlens.parse.plain_documents import lines_of, plain_messages, plain_objects, plain_results, plain_rows
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts, sound
@@ -72,13 +71,13 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
     RefusedError
         If the layout of the lines is not known.
     """
-    with ThreadPoolExecutor() as pool:
-        lines = b"".join(pool.map(_lines, messages.chunks))
     # A text can be JSON itself, where a transformer of CloudWatch Logs made an object of each line, or several lines.
+    table = plain_objects(messages, threads=reading.threads)
+    if table is not None:
+        return _read_table(table, reading, numbers=numbers)
+    with ThreadPoolExecutor() as pool:
+        lines = b"".join(pool.map(lines_of, messages.chunks))
     if lines.count(b"\n") > len(messages) or b"\r" in lines or _holds_documents(lines):
-        table = plain_rows(lines, threads=reading.threads) if lines.startswith(b"{") else None
-        if table is not None and table.num_rows == len(messages):
-            return _read_table(table, reading, numbers=numbers)
         texts = messages.cast(pa.binary()).to_pylist()
         return _read_gathered(gather_texts(texts, numbers, reading.file), reading)
     return _numbered(read_text(lines, reading), numbers)
@@ -90,12 +89,6 @@ def _holds_documents(lines: bytes) -> bool:
     likely = [opening for opening in _JSON_OR_PAYLOAD if opening[:1] in lines]
     beginning = lines[:_HEAD].lstrip()
     return any(beginning.startswith(opening) or b"\n" + opening in lines for opening in likely)
-
-
-def _lines(texts: pa.StringArray) -> memoryview:
-    """Return texts as lines: Arrow keeps them in one buffer anyway."""
-    lines = pc.binary_join_element_wise(texts, "", "\n")
-    return memoryview(lines.buffers()[2] or b"")[: pc.sum(pc.binary_length(lines)).as_py() or 0]
 
 
 def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:

@@ -7,7 +7,9 @@ empty text or as nothing; AWS's own Parquet has ``-`` in strings and null in int
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pyarrow as pa
@@ -27,6 +29,7 @@ _WORDS_FOR_NOTHING = pa.array(["-", ""])
 # What pandas, Python and SQL print for a missing value. Among free text they could be a name.
 _PRINTED_FOR_NOTHING = pa.array(["-", "", "nan", "NaN", "NaT", "None", "null", "NULL", "<NA>"])
 _NOT_UTF8 = "\N{REPLACEMENT CHARACTER}"
+_SAFE_DIGITS = 18  # of any 64-bit integer
 _SHOWN = 1000  # characters of a value in a message
 
 
@@ -64,10 +67,10 @@ def read_named(
     Those that cannot be right are reported with their number, which is their row where `numbers` does not say.
     """
     wanted = reading.wanted(tuple(names))
-    columns: dict[str, pa.Array] = {}
-    wrong: dict[str, pa.Array] = {}
-    for column in wanted:
-        columns[column], wrong[column] = _values(field_for(column), table[names[column]])
+    with ThreadPoolExecutor(os.cpu_count() if reading.threads else 1) as pool:
+        found = list(pool.map(lambda column: _values(field_for(column), table[names[column]]), wanted))
+    columns = {column: values for column, (values, _) in zip(wanted, found, strict=True)}
+    wrong = {column: mask for column, (_, mask) in zip(wanted, found, strict=True)}
     good = pa.table(columns)
     bad = _any(list(wrong.values()))
     if not pc.any(bad).as_py():
@@ -128,7 +131,17 @@ def _plain(field: Field, column: pa.ChunkedArray) -> pa.Array:
             return column.combine_chunks().cast(pa.int64(), safe=False)
         words = column.cast(pa.string())
         return _encoded(pc.utf8_lpad(words, 12, "0") if field.name == "account-id" else words)
-    return _encoded(column)
+    numbers = None if is_text or kind != pa.string() else _integers(column)
+    return _encoded(column) if numbers is None else numbers
+
+
+def _integers(words: pa.ChunkedArray) -> pa.Array | None:
+    """Return text as integers where nothing else is there: to encode as many words as there are numbers is slow."""
+    digits = pc.and_(pc.ascii_is_decimal(words), pc.less_equal(pc.binary_length(words), _SAFE_DIGITS))
+    others = words.filter(pc.invert(digits))
+    if not pc.all(pc.is_in(others, _WORDS_FOR_NOTHING)).as_py():
+        return None
+    return pc.if_else(digits, words, None).cast(pa.int64()).combine_chunks()
 
 
 def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +23,11 @@ from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.naming import columns_of, has_addresses, known_names, looks_like_results, message_name
 from flowlens.schema import BY_COLUMN, field_for
 
-__all__ = ["plain_messages", "plain_results", "plain_rows"]
+__all__ = ["lines_of", "plain_messages", "plain_objects", "plain_results", "plain_rows"]
 
 _HEAD = 1 << 16  # bytes in which the first object is looked for
-_BLOCK = 1 << 22  # bytes that a core parses at a time where each document has a line
-_PIECE = 1 << 22  # bytes of one long list that are parsed at a time: few enough to stay near the core that copies them
+_LOOKED_AT = 100  # messages
+_PIECE = 1 << 22  # bytes that are parsed at a time: few enough to stay near the core that copies them
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 _EVENTS = pa.list_(pa.struct([("message", pa.string())]))
@@ -41,35 +44,69 @@ _LIST_OPENS = re.compile(
 # Between two elements of a list, told by how the first one opens. If it stands inside a text, or in a list inside an
 # element, then the parts are no sound JSON, which Arrow notices.
 _BOUNDARIES = {b"{": re.compile(rb"\}(\s*,\s*)\{"), b"[": re.compile(rb"\](\s*,\s*)\[")}
+# A value that is a dash, as JSON is commonly printed; inside a text its quotes would be escaped.
+_DASHES = {b': "-"': b": null", b':"-"': b":null"}
 _FIRST_KEY = re.compile(rb'\s*(\{\s*"\w+"\s*:)')
 
 _decode = json.JSONDecoder().raw_decode
 
+_Taken = TypeVar("_Taken")
+_Text = Callable[[], bytes | memoryview]
+
+
+class _Texts(NamedTuple):
+    """Documents in pieces, each made when its turn comes, so that the memory of the one before can serve it."""
+
+    pieces: Sequence[_Text]
+    by_line: bool  # whether each document has a line of its own
+
+
+class _OddError(Exception):
+    """Something in a document is anything but plain."""
+
 
 def plain_messages(data: bytes, *, threads: bool) -> pa.ChunkedArray | None:
     """Return the messages of documents that hold nothing else: ``{"message": ...}``, or lists of such."""
-    tables = _tables(data, "events", _OF_MESSAGES, unexpected="ignore", threads=threads)
-    if tables is None:
-        return None
-    found = [_messages(batch) for table in tables for batch in table.to_batches()]
-    return None if any(messages is None for messages in found) else pa.chunked_array(found, pa.string())
+    found = _taken(_texts(data, "events"), _OF_MESSAGES, _messages, unexpected="ignore", threads=threads)
+    return None if found is None else pa.chunked_array(found, pa.string())
 
 
-def _messages(batch: pa.RecordBatch) -> pa.StringArray | None:
+def _messages(documents: pa.RecordBatch) -> pa.StringArray:
     # A subscription says that it is there; that message is no record.
-    if batch["messageType"].null_count < len(batch):
-        control = pc.equal(batch["messageType"], "CONTROL_MESSAGE")
-        batch = batch.filter(pc.invert(pc.fill_null(control, False)))
-    column = next((name for name in ("message", "events", "logEvents") if not batch[name].null_count), None)
-    if column is None or any(batch[name].null_count < len(batch) for name in _OF_MESSAGES.names[:3] if name != column):
-        return None
-    messages = batch[column] if column == "message" else batch[column].flatten().flatten()[0]
-    return None if messages.null_count else messages
+    if documents["messageType"].null_count < len(documents):
+        control = pc.equal(documents["messageType"], "CONTROL_MESSAGE")
+        documents = documents.filter(pc.invert(pc.fill_null(control, False)))
+    places = _OF_MESSAGES.names[:3]
+    column = next((name for name in places if not documents[name].null_count), None)
+    if column is None or any(documents[name].null_count < len(documents) for name in places if name != column):
+        raise _OddError
+    messages = documents[column] if column == "message" else documents[column].flatten().flatten()[0]
+    if messages.null_count:
+        raise _OddError
+    return messages
 
 
 def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     """Return the records of objects whose values are neither objects nor lists, one behind the other or in a list."""
-    head = data[:_HEAD].decode("utf-8", "replace").lstrip()
+    return _plain_rows(data[:_HEAD].decode("utf-8", "replace"), _texts(data, "rows"), threads=threads)
+
+
+def plain_objects(messages: pa.ChunkedArray, *, threads: bool) -> pa.Table | None:
+    """Return the records of messages that are an object each, as the parseVPC transformer makes them."""
+    texts = _Texts([partial(lines_of, chunk) for chunk in messages.chunks], by_line=True)
+    head = "".join(bytes(lines_of(chunk[:_LOOKED_AT])).decode("utf-8", "replace") for chunk in messages.chunks[:1])
+    table = _plain_rows(head, texts, threads=threads) if head.startswith("{") else None
+    return table if table is not None and table.num_rows == len(messages) else None
+
+
+def lines_of(texts: pa.StringArray) -> memoryview:
+    """Return texts as lines: Arrow keeps them in one buffer anyway."""
+    lines = pc.binary_join_element_wise(texts, "", "\n")
+    return memoryview(lines.buffers()[2] or b"")[: pc.sum(pc.binary_length(lines)).as_py() or 0]
+
+
+def _plain_rows(head: str, texts: _Texts, *, threads: bool) -> pa.Table | None:
+    head = head.lstrip()
     in_list = head.startswith("[")
     first = _first_values(head)
     if message_name(first) or not _name_records(list(first)):
@@ -78,42 +115,38 @@ def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
     # nesting. What has another type, or a name that did not come up yet, is no plain file.
     values = [(name, _type(name, value)) for name, value in first.items()]
     schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
-    tables = _tables(data, "rows", schema, unexpected="error", threads=threads)
-    if tables is None:
-        return None
-    try:
-        table = _one_table(tables, in_list=in_list)
-    except (pa.ArrowException, UnicodeDecodeError):
-        return None
-    return table if _is_plain(table) else None
+    take = _rows_of_list if in_list else _rows
+    table = _one_table(_taken(texts, schema, take, unexpected="error", threads=threads))
+    return table if table is not None and _is_plain(table) else None
+
+
+def _rows(documents: pa.RecordBatch) -> pa.Table:
+    return pa.table(documents)
+
+
+def _rows_of_list(documents: pa.RecordBatch) -> pa.Table:
+    return pa.table(pa.RecordBatch.from_struct_array(documents["rows"].flatten()))
 
 
 def plain_results(data: bytes, *, threads: bool) -> pa.Table | None:
     """Return the rows of results of Logs Insights, each a list of fields with their values, as text."""
-    tables = _tables(data, "results", _OF_RESULTS, unexpected="ignore", threads=threads)
-    if tables is None:
+    table = _one_table(_taken(_texts(data, "results"), _OF_RESULTS, _pivoted, unexpected="ignore", threads=threads))
+    if table is None:
         return None
-    try:
-        parts = [_pivoted(batch) for table in tables for batch in table.to_batches()]
-        if any(part is None for part in parts):
-            return None
-        table = pa.concat_tables(parts, promote_options="default")
-        names = table.column_names
-    except (pa.ArrowException, UnicodeDecodeError):
-        return None
-    if message_name(names):
-        return table if not has_addresses(names) and not table[message_name(names)].null_count else None
-    return table if _name_records(names) and _is_plain(table) else None
+    message = message_name(table.column_names)
+    if message is not None:
+        return None if has_addresses(table.column_names) or table[message].null_count else table
+    return table if _name_records(table.column_names) and _is_plain(table) else None
 
 
-def _pivoted(results: pa.RecordBatch) -> pa.Table | None:
-    """Return rows of cells as a table; None where a row has a field twice, or the query had not ended."""
-    if results["results"].null_count or pc.any(pc.not_equal(results["status"], "Complete")).as_py():
-        return None
-    rows = results["results"].flatten()
+def _pivoted(answers: pa.RecordBatch) -> pa.Table:
+    """Return rows of cells as a table."""
+    if answers["results"].null_count or pc.any(pc.not_equal(answers["status"], "Complete")).as_py():
+        raise _OddError
+    rows = answers["results"].flatten()
     names, values = rows.flatten().flatten()
     if names.null_count:
-        return None
+        raise _OddError
     encoded = names.dictionary_encode()
     codes = encoded.indices.to_numpy()
     row_of_cell = np.repeat(np.arange(len(rows)), pc.list_value_length(rows).to_numpy(zero_copy_only=False))
@@ -122,10 +155,18 @@ def _pivoted(results: pa.RecordBatch) -> pa.Table | None:
         cells = np.flatnonzero(codes == code)
         cell_of_row = np.full(len(rows), -1)
         cell_of_row[row_of_cell[cells]] = cells
-        if np.count_nonzero(cell_of_row >= 0) < len(cells):
-            return None
+        if np.count_nonzero(cell_of_row >= 0) < len(cells):  # a row has a field twice
+            raise _OddError
         columns[name] = values.take(pa.array(cell_of_row, mask=cell_of_row < 0))
     return pa.table(columns)
+
+
+def _one_table(tables: list[pa.Table] | None) -> pa.Table | None:
+    try:
+        table = None if tables is None else pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException:
+        return None
+    return table if table is not None and table.num_columns else None
 
 
 def _name_records(names: Sequence[str]) -> bool:
@@ -134,7 +175,7 @@ def _name_records(names: Sequence[str]) -> bool:
 
 
 def _first_values(head: str) -> dict[str, object]:
-    """Return the names in the first objects, each with its first value that is not null."""
+    """Return the names in the first objects, each with its first value that is not missing."""
     found: dict[str, object] = {}
     place = len(head) - len(head.lstrip("[ \t\r\n"))
     try:
@@ -143,7 +184,7 @@ def _first_values(head: str) -> dict[str, object]:
             if not isinstance(document, dict):
                 break
             for name, value in document.items():
-                if found.get(name) is None:
+                if found.get(name) is None or found[name] == "-":
                     found[name] = value
             place += len(head[place:]) - len(head[place:].lstrip(", \t\r\n"))
     except (ValueError, RecursionError):  # the head ends inside an object
@@ -159,13 +200,6 @@ def _type(name: str, value: object) -> pa.DataType:
     return _TYPES.get(type(value), pa.null())
 
 
-def _one_table(tables: list[pa.Table], *, in_list: bool) -> pa.Table:
-    if in_list:
-        rows = [batch["rows"].flatten() for table in tables for batch in table.to_batches()]
-        tables = [pa.Table.from_batches([pa.RecordBatch.from_struct_array(part)]) for part in rows]
-    return pa.concat_tables(tables, promote_options="default")
-
-
 def _is_plain(table: pa.Table) -> bool:
     """Tell whether each object has a field of a flow log: one without any is no record."""
     names = columns_of(table.column_names, {})
@@ -178,24 +212,58 @@ def _is_plain(table: pa.Table) -> bool:
     return not pc.any(empty).as_py()
 
 
-def _tables(data: bytes, list_name: str, schema: pa.Schema, *, unexpected: str, threads: bool) -> list[pa.Table] | None:
-    """Read documents; a list that is not inside an object is read as one inside an object, under a name."""
-    by_line = _has_a_document_a_line(data)
-    pieces = [(data,)] if by_line else _pieces(data, list_name)
+def _taken(
+    texts: _Texts, schema: pa.Schema, take: Callable[[pa.RecordBatch], _Taken], *, unexpected: str, threads: bool
+) -> list[_Taken] | None:
+    """Parse documents piece by piece and return what `take` makes of each; None where one is anything but plain."""
     options = pa_json.ParseOptions(
-        explicit_schema=schema, newlines_in_values=not by_line, unexpected_field_behavior=unexpected
+        explicit_schema=schema, newlines_in_values=not texts.by_line, unexpected_field_behavior=unexpected
     )
 
-    def read(piece: Iterable[bytes | memoryview]) -> pa.Table:
-        text = data if by_line else b"".join(piece)
-        blocks = pa_json.ReadOptions(use_threads=threads and by_line, block_size=_BLOCK if by_line else len(text) + 1)
+    def parsed(text: bytes | memoryview) -> pa.Table:
+        blocks = pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
         return pa_json.read_json(pa.BufferReader(text), read_options=blocks, parse_options=options)
+
+    dash: bytes | None = None
+
+    def read(make_text: _Text) -> list[_Taken]:
+        nonlocal dash
+        text, known = make_text(), dash
+        try:
+            table = parsed(text if known is None else _without(known, text))
+        except pa.ArrowInvalid:
+            # A dash for a missing number is the one thing that many a log has and Arrow does not take.
+            dash = known or next((dash for dash in _DASHES if dash in bytes(text)), None)
+            if known or dash is None:
+                raise
+            table = parsed(_without(dash, text))
+        return [take(batch) for batch in table.to_batches()]
 
     try:
         with ThreadPoolExecutor(os.cpu_count() if threads else 1) as pool:
-            return list(pool.map(read, pieces))
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+            return [taken for part in pool.map(read, texts.pieces) for taken in part]
+    except (pa.ArrowException, UnicodeDecodeError, _OddError):
         return None
+
+
+def _without(dash: bytes, text: bytes | memoryview) -> bytes:
+    return bytes(text).replace(dash, _DASHES[dash])
+
+
+def _texts(data: bytes, list_name: str) -> _Texts:
+    """Cut a file; a list that is not inside an object becomes one inside an object, under a name."""
+    by_line = _has_a_document_a_line(data)
+    return _Texts(_cut_at_lines(data) if by_line else _cut_between_elements(data, list_name), by_line)
+
+
+def _cut_at_lines(data: bytes) -> list[_Text]:
+    ends = [data.find(b"\n", place) + 1 for place in range(_PIECE, len(data) - _PIECE, _PIECE)]
+    cuts = [0, *sorted({end for end in ends if end}), len(data)]
+    return [partial(_between, data, begin, end) for begin, end in pairwise(cuts)]
+
+
+def _between(data: bytes, begin: int, end: int) -> memoryview:
+    return memoryview(data)[begin:end]
 
 
 def _has_a_document_a_line(data: bytes) -> bool:
@@ -207,8 +275,8 @@ def _has_a_document_a_line(data: bytes) -> bool:
     return bool(end) and following.lstrip()[:1] == b"{"
 
 
-def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]:
-    """Cut a document that is one long list into several, each an object with a list, and in parts to be joined.
+def _cut_between_elements(data: bytes, list_name: str) -> list[_Text]:
+    """Cut a document that is one long list into several, each an object with a list.
 
     Documents behind each other are cut where another one begins as the first one does.
     """
@@ -220,7 +288,7 @@ def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]
     else:
         first = _FIRST_KEY.match(data)
         if first is None:
-            return [(data,)]
+            return [partial(bytes, data)]
         head = tail = end = b""
         boundary = re.compile(rb"\}(\s*)" + re.escape(first[1]))
     cuts = [opening.span() if opening else (0, 0)]
@@ -230,4 +298,4 @@ def _pieces(data: bytes, list_name: str) -> list[tuple[bytes | memoryview, ...]]
             cuts.append(found.span(1))
     ends = [begin for begin, _ in cuts[1:]] + [len(data)]
     parts = [memoryview(data)[begin:end] for (_, begin), end in zip(cuts, ends, strict=True)]
-    return [(head, part, end if part is not parts[-1] else tail) for part in parts]
+    return [partial(b"".join, (head, part, end if part is not parts[-1] else tail)) for part in parts]
