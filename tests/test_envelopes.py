@@ -6,6 +6,7 @@ import bz2
 import csv
 import io
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -885,25 +886,86 @@ def test_one_call_reads_lines_of_a_custom_format_beside_forms_with_names(tmp_pat
     assert rows(df.iloc[-counts[0] :][["vpc_id"]]) == [{"vpc_id": rec.get("vpc_id")} for rec in CUSTOM_RECORDS]
 
 
+LARGE: dict[str, Callable[[Records], bytes]] = {
+    "Firehose": firehose_lines,
+    "Firehose, nothing between": lambda recs: firehose_lines(recs, end=""),
+    "filter-log-events": filter_log_events,
+    "filter-log-events, compact pages": lambda recs: filter_log_events(recs, pages=9, indent=None),
+    "events[].message": line_array,
+    "subscriptions": lambda recs: b"".join(subscription(recs[place : place + 7]) for place in range(0, len(recs), 7)),
+    "parseVPC events": DEFAULTS["parseVPC events"],
+    "parseVPC through Firehose": DEFAULTS["parseVPC through Firehose"],
+    "JSON lines": json_lines,
+    "JSON lines, dashes": lambda recs: b"".join(f"{row}\n".encode() for row in parse_vpc(recs)),
+    "JSON lines, nothing between": lambda recs: json_lines(recs, end=""),
+    "JSON array": json_array,
+    "JSON array, compact": lambda recs: json_array(recs, indent=None),
+    "get-query-results": insights_results,
+    "get-query-results, compact": lambda recs: insights_results(recs, indent=None),
+    "Insights @message": insights_messages,
+    "Athena CSV": athena_csv,
+    "export to S3": lambda recs: export_to_s3(recs, DEFAULT),
+}
+
+
 @pytest.mark.parametrize("threads", [False, True])
-def test_large_files_of_plain_shapes_are_read_whole_and_in_order(threads, tmp_path):
-    count = 10_000
-    records = [record(bytes=number, srcport=number % 65536) for number in range(count)]
-    step = count // 100
-    forms = {
-        "Firehose": firehose_lines(records),
-        "nothing between": firehose_lines(records, end=""),
-        "events": filter_log_events(records),
-        "JSON lines": json_lines(records),
-        "Athena": athena_csv(records),
-        "subscriptions": b"".join(subscription(records[place : place + step]) for place in range(0, count, step)),
-    }
-    for form, data in forms.items():
-        # One file is read on all cores; of several, each on one.
-        paths = [tmp_path / f"{form}-{copy}" for copy in range(1 if threads else 2)]
-        for path in paths:
-            path.write_bytes(data)
-        assert fl.read(paths)["bytes"].tolist() == list(range(count)) * len(paths), form
+@pytest.mark.parametrize("form", LARGE)
+def test_large_files_are_read_in_pieces_and_give_the_same_records(form, threads, tmp_path, monkeypatch):
+    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    records = [
+        record(bytes=number, srcport=number % 65536) if number % 50 else nodata(start=START + number)
+        for number in range(1, 700)
+    ]
+    data = LARGE[form](records)
+    assert len(data) > 20 * 3000
+    # One file is read on all cores; of several, each on one.
+    paths = [tmp_path / f"{copy}" for copy in range(1 if threads else 3)]
+    for path in paths:
+        path.write_bytes(data)
+    expected = read(text(records))
+    same(fl.read(paths), pd.concat([expected] * len(paths), ignore_index=True))
+
+
+@pytest.mark.parametrize("place", [0, 1, 77, 350, 698])
+@pytest.mark.parametrize("form", [form for form in LARGE if form not in {"Athena CSV", "export to S3"}])
+def test_a_bad_value_in_a_large_file_is_reported_with_its_number(form, place, monkeypatch):
+    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    records = [record(bytes=number) for number in range(699)]
+    data = LARGE[form]([*records[:place], record(srcaddr="10.0.0.256"), *records[place + 1 :]])
+    bad = check(data)
+    assert bad["line"].tolist() == [place + 1]
+    assert bad["reason"].tolist() == ["srcaddr is '10.0.0.256', not an IP address"]
+    rest = read(data, on_bad_lines="skip")
+    same(rest, read(text(records[:place] + records[place + 1 :])))
+
+
+def test_rows_of_results_may_lack_fields_and_have_them_in_any_order():
+    rng = random.Random(7)
+    answer = []
+    for number in range(200):
+        cells = [
+            *(
+                {"field": name, "value": str(value)}
+                for name, value in [("srcAddr", "10.0.0.1"), ("dstAddr", "10.0.0.2"), ("srcPort", number)]
+            ),
+            *({"field": "bytes", "value": str(2**40 + number)} for _ in range(number % 3 > 0)),
+        ]
+        rng.shuffle(cells)
+        answer.append(cells)
+    df = read(json.dumps({"results": answer, "status": "Complete"}).encode())
+    assert df["srcport"].tolist() == list(range(200))
+    counts = [2**40 + number if number % 3 else None for number in range(200)]
+    assert df["bytes"].astype("object").where(df["bytes"].notna(), None).tolist() == counts
+
+
+@pytest.mark.parametrize("form", ["{0}", "[{0}]", '{{"message": {1}}}', '{{"events": [{{"message": {1}}}]}}'])
+def test_a_dash_stands_for_a_missing_number_and_is_kept_inside_texts(form):
+    row = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "srcport": 5, "note": 'a: "-", b:"-" \\'}
+    rows_of_json = [json.dumps(row), json.dumps({**row, "srcport": "-", "note": "-"}), json.dumps(row)]
+    df = read("\n".join(form.format(one, json.dumps(one)) for one in rows_of_json).encode())
+    assert df["srcport"].tolist() == [5, pd.NA, 5]
+    assert df["note"].tolist()[::2] == [row["note"]] * 2
+    assert df["note"].isna().tolist() == [False, True, False]
 
 
 # --- One bad item among good ones ---
