@@ -7,6 +7,7 @@ named values. Large files are of one plain shape, and Arrow reads those; `shapes
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,7 +18,14 @@ from flowlens.errors import BadLine
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
 from flowlens.parse.ocsf import is_ocsf
-from flowlens.parse.plain_documents import lines_of, plain_messages, plain_objects, plain_results, plain_rows
+from flowlens.parse.plain_documents import (
+    lines_of,
+    plain_lines,
+    plain_messages,
+    plain_objects,
+    plain_results,
+    plain_rows,
+)
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.shapes import Gathered, gather, gather_payloads, gather_texts, sound
@@ -39,8 +47,10 @@ def read_json(data: bytes, reading: Reading) -> Parsed:
         If what it holds are no flow log records.
     """
     head = data[:_HEAD]
-    if b'"message"' in head:
-        messages = plain_messages(data, threads=reading.threads)
+    is_list_of_texts = re.match(rb'\s*\[\s*"', head) is not None
+    if is_list_of_texts or b'"message"' in head:
+        plain_texts = plain_lines if is_list_of_texts else plain_messages
+        messages = plain_texts(data, threads=reading.threads)
         if messages is not None:
             return read_messages(messages, reading)
     else:

@@ -23,7 +23,7 @@ from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.naming import columns_of, has_addresses, known_names, looks_like_results, message_name
 from flowlens.schema import BY_COLUMN, field_for
 
-__all__ = ["lines_of", "plain_messages", "plain_objects", "plain_results", "plain_rows"]
+__all__ = ["lines_of", "plain_lines", "plain_messages", "plain_objects", "plain_results", "plain_rows"]
 
 _HEAD = 1 << 16  # bytes in which the first object is looked for
 _LOOKED_AT = 100  # messages
@@ -38,12 +38,18 @@ _OF_MESSAGES = pa.schema(
 _CELLS = pa.list_(pa.struct([("field", pa.string()), ("value", pa.string())]))
 _OF_RESULTS = pa.schema([("results", pa.list_(_CELLS)), ("status", pa.string())])
 
+_OF_LINES = pa.schema([("lines", pa.list_(pa.string()))])
+
 _LIST_OPENS = re.compile(
-    rb'\s*(\{\s*(?:"\w+"\s*:\s*"[^"\\]*"\s*,\s*)*"(?:events|logEvents|results)"\s*:\s*)?\[\s*(?=([{\[]))'
+    rb'\s*(\{\s*(?:"\w+"\s*:\s*"[^"\\]*"\s*,\s*)*"(?:events|logEvents|results)"\s*:\s*)?\[\s*(?=([{\["]))'
 )
 # Between two elements of a list, told by how the first one opens. If it stands inside a text, or in a list inside an
 # element, then the parts are no sound JSON, which Arrow notices.
-_BOUNDARIES = {b"{": re.compile(rb"\}(\s*,\s*)\{"), b"[": re.compile(rb"\](\s*,\s*)\[")}
+_BOUNDARIES = {
+    b"{": re.compile(rb"\}(\s*,\s*)\{"),
+    b"[": re.compile(rb"\](\s*,\s*)\["),
+    b'"': re.compile(rb'"(\s*,\s*)"'),
+}
 # A value that is a dash, as JSON is commonly printed; inside a text its quotes would be escaped.
 _DASHES = {': "-"': ": null", ':"-"': ":null"}
 _FIRST_KEY = re.compile(rb'\s*(\{\s*"\w+"\s*:)')
@@ -84,6 +90,19 @@ def _messages(documents: pa.RecordBatch) -> pa.StringArray:
     if messages.null_count:
         raise _OddError
     return messages
+
+
+def plain_lines(data: bytes, *, threads: bool) -> pa.ChunkedArray | None:
+    """Return the texts of a list of nothing else, as ``aws logs ... --query 'events[].message'`` prints."""
+    found = _taken(_texts(data, "lines"), _OF_LINES, _texts_of_list, unexpected="error", threads=threads)
+    return None if found is None else pa.chunked_array(found, pa.string())
+
+
+def _texts_of_list(documents: pa.RecordBatch) -> pa.StringArray:
+    texts = documents["lines"].flatten()
+    if texts.null_count:
+        raise _OddError
+    return texts
 
 
 def plain_rows(data: bytes, *, threads: bool) -> pa.Table | None:
@@ -258,9 +277,8 @@ def _texts(data: bytes, list_name: str) -> _Texts:
 
 
 def _cut_at_lines(data: bytes) -> list[_Text]:
-    ends = [data.find(b"\n", place) + 1 for place in range(_PIECE, len(data) - _PIECE, _PIECE)]
-    cuts = [0, *sorted({end for end in ends if end}), len(data)]
-    return [partial(_between, data, begin, end) for begin, end in pairwise(cuts)]
+    cuts = {data.find(b"\n", place) + 1 for place in range(_PIECE, len(data) - _PIECE, _PIECE)} | {0, len(data)}
+    return [partial(_between, data, begin, end) for begin, end in pairwise(sorted(cuts))]
 
 
 def _between(data: bytes, begin: int, end: int) -> memoryview:
@@ -268,12 +286,10 @@ def _between(data: bytes, begin: int, end: int) -> memoryview:
 
 
 def _has_a_document_a_line(data: bytes) -> bool:
-    first, end, following = data[:_HEAD].partition(b"\n")
-    try:
-        _decode(first.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return False
-    return bool(end) and following.lstrip()[:1] == b"{"
+    # Without a comma between them, the brackets belong to two documents.
+    end = data.find(b"\n")
+    before, behind = data[max(end - _HEAD, 0) : max(end, 0)], data[end : end + _HEAD]
+    return before.rstrip().endswith(b"}") and behind.lstrip().startswith(b"{")
 
 
 def _cut_between_elements(data: bytes, list_name: str) -> list[_Text]:
