@@ -269,7 +269,7 @@ def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
 def _require(wanted: Iterable[str], present: Sequence[str]) -> None:
     missing = next((name for name in wanted if name not in present), None)
     if missing is not None:
-        likely = get_close_matches(missing, BY_COLUMN, n=1)
+        likely = [] if missing in BY_COLUMN else get_close_matches(missing, BY_COLUMN, n=1)
         raise MissingFieldError(
             f"no file has the field {missing!r}{f'; did you mean {likely[0]!r}?' if likely else ''} "
             "Without columns=, all fields are read, and df.flow.fields lists them."

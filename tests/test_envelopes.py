@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,6 +206,12 @@ NAMED: dict[str, Callable[[Records, list[str]], bytes]] = {
 DEFAULTS: dict[str, Callable[[Records], bytes]] = {
     "Athena CSV, bootstrap names": bootstrap_csv,
     "Elastic": elastic,
+    "hits of a search": lambda recs: json.dumps(
+        {
+            "took": 3,
+            "hits": {"total": {"value": len(recs)}, "hits": [{"_source": {"message": one}} for one in lines(recs)]},
+        }
+    ).encode(),
     "parseVPC lines": lambda recs: "\n".join(parse_vpc(recs)).encode(),
     "parseVPC events": lambda recs: json.dumps(
         {"events": [{"timestamp": START * 1000, "message": message} for message in parse_vpc(recs)]}, indent=4
@@ -435,6 +442,7 @@ NOTHING = {
     "a control message in a payload": payload(control_message()).encode(),
     "a control message to Lambda": lambda_event(payload(control_message())),
     "an empty list": b"[]",
+    "a search without hits": b'{"took": 3, "hits": {"total": {"value": 0}, "hits": []}}',
     "an empty message": b'{"message": ""}',
     "console CSV": console_csv([]),
     "Insights CSV": csv_of(["@timestamp", "@message"], []),
@@ -960,12 +968,134 @@ def test_rows_of_results_may_lack_fields_and_have_them_in_any_order():
 
 @pytest.mark.parametrize("form", ["{0}", "[{0}]", '{{"message": {1}}}', '{{"events": [{{"message": {1}}}]}}'])
 def test_a_dash_stands_for_a_missing_number_and_is_kept_inside_texts(form):
-    row = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "srcport": 5, "note": 'a: "-", b:"-" \\'}
+    row = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": START, "srcport": 5, "note": 'a: "-", b:"-" \\'}
     rows_of_json = [json.dumps(row), json.dumps({**row, "srcport": "-", "note": "-"}), json.dumps(row)]
     df = read("\n".join(form.format(one, json.dumps(one)) for one in rows_of_json).encode())
     assert df["srcport"].tolist() == [5, pd.NA, 5]
     assert df["note"].tolist()[::2] == [row["note"]] * 2
     assert df["note"].isna().tolist() == [False, True, False]
+
+
+SMALL = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": START, "srcport": 1}
+
+
+@pytest.mark.parametrize("wrap", ["{0}", '{{"message": {1}}}'])
+@pytest.mark.parametrize("odd", ["null", "5", '"x"', "[]", "{}"])
+def test_a_piece_of_a_file_may_begin_with_anything(odd, wrap, monkeypatch):
+    # Arrow crashes on a text that begins with null.
+    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    good = json.dumps(SMALL)
+    for before in range(20, 60):
+        rows_of_json = [*[good] * before, odd, *[good] * 100]
+        data = "".join(f"{wrap.format(one, json.dumps(one))}\n" for one in rows_of_json).encode()
+        assert len(read(data, on_bad_lines="skip")) == before + 100
+
+
+@pytest.mark.parametrize("order", ["control first", "control between", "type behind the events"])
+def test_control_messages_hide_no_record_of_a_large_file(order, monkeypatch):
+    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+
+    def document(kind: str, count: int) -> str:
+        events_of = {
+            "logEvents": [{"id": "1", "message": line(record(bytes=number), DEFAULT)} for number in range(count)]
+        }
+        said_first = {"messageType": kind, "owner": "123456789010"}
+        return json.dumps({**events_of, **said_first} if "behind" in order else {**said_first, **events_of})
+
+    control, data = document("CONTROL_MESSAGE", 1), document("DATA_MESSAGE", 400)
+    body = {"control first": control + data * 3, "control between": data + control + data * 2}.get(order, data * 3)
+    assert read(body.encode())["bytes"].tolist() == list(range(400)) * 3
+
+
+@pytest.mark.parametrize("column", ["bytes", "packets", "start"])
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, 2**64, 10**30])
+def test_a_number_larger_than_a_counter_is_a_bad_value_in_every_form(column, number):
+    forms = [
+        json.dumps({**SMALL, column: number}),
+        json.dumps({**SMALL, column: str(number)}),
+        json.dumps({"results": [[{"field": name, "value": str(v)} for name, v in {**SMALL, column: number}.items()]]}),
+        ",".join({**SMALL, column: 1}) + "\n" + ",".join(map(str, {**SMALL, column: number}.values())) + "\n",
+    ]
+    for form in forms:
+        bad = check(form.encode())
+        assert len(bad) == 1, form
+        assert str(number)[:10] in bad["text"][0]
+
+
+def cells(**values: object) -> list[dict[str, object]]:
+    return [{"field": name, "value": str(value)} for name, value in values.items()]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (None, "a lone JSON value is no flow log record"),
+        ([*cells(**SMALL), {"field": "packets", "vlue": "41"}], "a field of this row has no value"),
+        (
+            [*cells(**SMALL), {"field": "srcaddr", "value": "9.9.9.9"}],
+            "a field stands in this row more than once, with different values",
+        ),
+    ],
+)
+def test_an_odd_row_of_results_is_reported_as_one_and_costs_no_other(row, reason):
+    data = json.dumps({"results": [cells(**SMALL), row, cells(**SMALL)], "status": "Complete"}).encode()
+    bad = check(data)
+    assert bad[["line", "reason"]].to_numpy().tolist() == [[2, reason]]
+    assert len(read(data, on_bad_lines="skip")) == 2
+
+
+def test_a_cell_of_results_may_say_more_and_repeat_itself():
+    row = [{**cell, "type": "text"} for cell in cells(**SMALL)]
+    assert len(read(json.dumps({"results": [row, [*row, row[0]], cells(**SMALL)]}).encode())) == 3
+
+
+def test_half_of_a_surrogate_pair_in_a_name_is_read():
+    df = read(json.dumps({**SMALL, "\ud800": 1}).encode())
+    assert df["\N{REPLACEMENT CHARACTER}"].tolist() == ["1"]
+
+
+def test_damage_beside_a_dash_is_not_mended():
+    good = json.dumps({**SMALL, "note": "x"}) + "\n"
+    for note in ('"a: "-" b"', '"a: "-", b"', '"a: "-"'):
+        damaged = f'{json.dumps({**SMALL, "srcport": "-"})[:-1]}, "note": {note}}}\n'
+        data = (good * 2 + damaged + good).encode()
+        assert check(data)["line"].tolist() == [3]
+        assert len(read(data, on_bad_lines="skip")) == 3
+
+
+@pytest.mark.parametrize("other", [1, True])
+def test_an_object_with_one_field_is_no_record_whatever_stands_beside_it(other):
+    objects = [SMALL, {"srcaddr": "10.0.0.1"}, {"srcport": other}]
+    assert check("\n".join(map(json.dumps, objects)).encode())["line"].tolist() == [2, 3]
+
+
+def test_a_float_beside_large_integers_costs_no_digit_and_text_keeps_its_own():
+    data = "\n".join(json.dumps({**SMALL, "bytes": value, "note": 1.0}) for value in (1.0, 2**53 + 1)).encode()
+    df = read(data)
+    assert df["bytes"].tolist() == [1, 2**53 + 1]
+    assert df["note"].tolist() == ["1.0", "1.0"]
+
+
+@pytest.mark.parametrize("beside", [{}, {"account_id": "unknown"}])
+@pytest.mark.parametrize("account", [0, 12, 1_234_567, 51_856_882_135])
+def test_an_account_that_is_a_number_gets_its_zeros_whatever_stands_beside_it(account, beside):
+    data = "\n".join(json.dumps(row) for row in ({**SMALL, "account_id": account}, {**SMALL, **beside})).encode()
+    assert read(data)["account_id"][0] == str(account).zfill(12)
+
+
+def test_a_message_beside_the_fields_of_a_record_is_a_field():
+    df = read("\n".join([json.dumps({**SMALL, "message": "flow seen"})] * 3).encode())
+    assert df["srcport"].tolist() == [1, 1, 1]
+    assert df["message"].tolist() == ["flow seen"] * 3
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"a"' + "\n" * 200_000, '{"a\n' * 100_000, json.dumps(SMALL)[:-5] + "\n \n" * 50_000]
+)
+def test_much_damage_takes_no_long_time(damage):
+    begin = time.monotonic()
+    assert len(check((json.dumps(SMALL) + "\n" + damage).encode())) >= 1
+    assert time.monotonic() - begin < 20  # a hundred times what it takes; it was hours
 
 
 # --- One bad item among good ones ---

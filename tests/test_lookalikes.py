@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import lzma
@@ -350,6 +351,13 @@ def tarred(mode: str) -> bytes:
     return file.getvalue()
 
 
+SURICATA = jsonl(
+    {
+        "timestamp": "2026-03-10T14:00:00.000+0000", "flow_id": 1, "event_type": "alert", "src_ip": "10.0.0.1",
+        "src_port": 1, "dest_ip": "10.0.0.2", "dest_port": 2, "proto": "TCP",
+    }
+)  # fmt: skip
+
 LOOKALIKES = {
     "GCP": (jsonl(GCP), "Google Cloud"),
     "GCP, several": (jsonl(GCP, GCP, GCP), "Google Cloud"),
@@ -440,6 +448,11 @@ LOOKALIKES = {
     "nfdump, CSV": (NFDUMP_CSV, "nfdump"),
     "nfdump 1.7, CSV": (NFDUMP_17_CSV, "nfdump"),
     "web server": (WEB_SERVER, "web server"),
+    "Suricata": (SURICATA, "Suricata"),
+    "get-query-results of Athena": (
+        b'{"ResultSet": {"Rows": [{"Data": [{"VarCharValue": "srcaddr"}]}], "ResultSetMetadata": {}}}',
+        "CSV file that the query left in S3",
+    ),
     "HTML": (b"<!DOCTYPE html><html><body>AccessDenied</body></html>", "HTML"),
     "S3 error": (b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>', "XML"),
     "ZIP": (zipped(), "ZIP"),
@@ -607,6 +620,7 @@ RESULTS = {
     "rejections by source": insights(["srcAddr", "numRejections"], ["10.0.0.1", 5]),
     "bytes by port": insights(["dstPort", "protocol", "sum(bytes)"], [443, 6, 5]),
     "bytes by flow": insights(["srcAddr", "dstAddr", "srcPort", "sum(bytes)"], ["10.0.0.1", "10.0.0.2", 1024, 5]),
+    "bytes by flow, named": insights(["srcAddr", "dstAddr", "srcPort", "total"], ["10.0.0.1", "10.0.0.2", 1024, 5]),
     "Athena, a column without name": [csv_of(["srcaddr", "dstaddr", "srcport", "_col3"], [["::1", "::2", 1, 5]])],
     "Athena, packets by destination": [csv_of(["packetcount", "dstaddr"], [[5, "10.0.0.2"]])],
     "Athena, refused TCP": [
@@ -693,6 +707,14 @@ def test_lines_of_no_known_layout_are_refused_with_what_to_pass(names):
         assert len(read(form, fields=CUSTOM[names])) == len(recs)
 
 
+def test_what_is_compressed_too_often_is_refused_with_what_to_do():
+    data = text(GOOD)
+    for _ in range(3):
+        data = gzip.compress(data)
+    with pytest.raises(fl.ParseError, match="compressed more than twice: unpack it first"):
+        read(data)
+
+
 def test_what_is_no_flow_log_and_not_known_either_is_refused_without_a_guess():
     for data in (
         b"name,amount\nalice,5\n",
@@ -703,7 +725,6 @@ def test_what_is_no_flow_log_and_not_known_either_is_refused_without_a_guess():
         b"null",
         b"{}",
         jsonl({"srcaddr": "10.0.0.1"}),
-        jsonl({"took": 3, "hits": {"total": {"value": 0}, "hits": []}}),
     ):
         with pytest.raises(fl.ParseError) as caught:
             read(data)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from flowlens.errors import BadLine
 from flowlens.parse.named import read_named, refuse_what_is_no_record
-from flowlens.parse.naming import columns_of, known_names, message_name
+from flowlens.parse.naming import columns_of, known_names, message_name, names_account
 from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.plain_documents import (
     lines_of,
@@ -183,5 +183,6 @@ def _flat(row: Mapping[str, object], prefix: str = "", depth: int = 0) -> dict[s
         elif value is None or isinstance(value, str):
             flat[name] = value if value is None else sound(value)
         else:
-            flat[name] = str(value) if type(value) is int else json.dumps(value)
+            text = json.dumps(value)
+            flat[name] = text.zfill(12) if type(value) is int and names_account(key) else text
     return flat

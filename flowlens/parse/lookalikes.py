@@ -27,6 +27,8 @@ _BY_NAME = {
     "AWS Network Firewall logs": r"firewall_name|event\.netflow(\..*)?",
     "events of EventBridge": r"detail-type",
     "nfdump output": r"sa|da|bpp",
+    "Suricata events": r"flow_id|event_type",
+    "an answer of Athena's get-query-results: read the CSV file that the query left in S3": r"ResultSet\..*",
 }  # fmt: skip
 
 _BY_LINE = {
@@ -48,6 +50,7 @@ _BY_LINE = {
 
 _PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _BY_BYTES = {
+    b"\x1f\x8b": "compressed more than twice: unpack it first",
     b"PK\x03\x04": "a ZIP archive: unpack it first",
     b"\xfd7zXZ\x00": "compressed with xz: unpack it first",
     b"7z\xbc\xaf": "a 7-Zip archive: unpack it first",

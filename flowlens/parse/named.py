@@ -204,7 +204,7 @@ def _numbers(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanA
         numbers = pc.coalesce(numbers, unix_seconds(pc.if_else(odd, words, None)))
     if field.name == "protocol" and pc.any(odd).as_py():
         numbers = pc.coalesce(numbers, _protocols(words))
-    sound = pc.fill_null(pc.less_equal(numbers, largest(field)), False)
+    sound = pc.fill_null(pc.less_equal(numbers, pa.scalar(largest(field), pa.uint64())), False)
     return pc.if_else(sound, numbers, None).cast(arrow_type(field)), pc.and_not(pc.invert(sound), nothing)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "known_names",
     "looks_like_results",
     "message_name",
+    "names_account",
     "names_interface",
 ]
 
@@ -61,6 +62,12 @@ def _meaning(name: str) -> tuple[int, str] | None:
 def names_interface(names: Iterable[str]) -> bool:
     """Tell whether one of the names is AWS's interface-id, however it is spelled."""
     return any(_meaning(name) in {(1, "interface_id"), (2, "interface_id")} for name in names)
+
+
+def names_account(name: str) -> bool:
+    """Tell whether a name means AWS's account-id, however it is spelled."""
+    meaning = _meaning(name)
+    return meaning is not None and meaning[1] == "account_id"
 
 
 def has_addresses(names: Iterable[str]) -> bool:
@@ -120,5 +127,8 @@ def looks_like_results(columns: Mapping[str, str]) -> bool:
 
     Records have both addresses, and something that no query groups by; those of no traffic have a time and a status.
     """
-    traffic = {"srcaddr", "dstaddr"} <= set(columns) and not _TELL_RECORDS.isdisjoint(columns)
+    tells = _TELL_RECORDS.intersection(columns)
+    if tells == {"srcport"} and not set(columns) <= BY_COLUMN.keys():
+        tells = set()  # grouped by the whole 5-tuple, with a name of one's own for a sum
+    traffic = {"srcaddr", "dstaddr"} <= set(columns) and bool(tells)
     return has_computed(columns.values()) or not (traffic or {"start", "log_status"} <= set(columns))

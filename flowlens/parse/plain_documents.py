@@ -28,6 +28,7 @@ __all__ = ["lines_of", "plain_lines", "plain_messages", "plain_objects", "plain_
 _HEAD = 1 << 16  # bytes in which the first object is looked for
 _LOOKED_AT = 100  # messages
 _PIECE = 1 << 22  # bytes that are parsed at a time: few enough to stay near the core that copies them
+_LARGEST_SURE = 2**53  # a float has all digits of whole numbers below
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 _EVENTS = pa.list_(pa.struct([("message", pa.string())]))
@@ -41,7 +42,7 @@ _OF_RESULTS = pa.schema([("results", pa.list_(_CELLS)), ("status", pa.string())]
 _OF_LINES = pa.schema([("lines", pa.list_(pa.string()))])
 
 _LIST_OPENS = re.compile(
-    rb'\s*(\{\s*(?:"\w+"\s*:\s*"[^"\\]*"\s*,\s*)*"(?:events|logEvents|results)"\s*:\s*)?\[\s*(?=([{\["]))'
+    rb'\s*(?:\{\s*(?:"\w+"\s*:\s*"[^"\\]*"\s*,\s*)*"(?P<key>events|results)"\s*:\s*)?\[\s*(?=(?P<element>[{\["]))'
 )
 # Between two elements of a list, told by how the first one opens. If it stands inside a text, or in a list inside an
 # element, then the parts are no sound JSON, which Arrow notices.
@@ -50,8 +51,8 @@ _BOUNDARIES = {
     b"[": re.compile(rb"\](\s*,\s*)\["),
     b'"': re.compile(rb'"(\s*,\s*)"'),
 }
-# A value that is a dash, as JSON is commonly printed; inside a text its quotes would be escaped.
-_DASHES = {': "-"': ": null", ':"-"': ":null"}
+# A value that is a dash. Inside a text its quotes would be escaped, or, in one that is damaged, be followed by others.
+_DASH, _NULL = r':(\s*)"-"(\s*,\s*"|\s*})', r":\1null\2"
 _FIRST_KEY = re.compile(rb'\s*(\{\s*"\w+"\s*:)')
 
 _decode = json.JSONDecoder().raw_decode
@@ -73,6 +74,8 @@ class _OddError(Exception):
 
 def plain_messages(data: bytes, *, threads: bool) -> pa.ChunkedArray | None:
     """Return the messages of documents that hold nothing else: ``{"message": ...}``, or lists of such."""
+    if has_addresses(_first_values(data[:_HEAD].decode("utf-8", "replace"))):
+        return None  # the message stands beside the fields of a record
     found = _taken(_texts(data, "events"), _OF_MESSAGES, _messages, unexpected="ignore", threads=threads)
     return None if found is None else pa.chunked_array(found, pa.string())
 
@@ -133,18 +136,24 @@ def _plain_rows(head: str, texts: _Texts, *, threads: bool) -> pa.Table | None:
     # Nothing is left for Arrow to guess: it would take text for times, large integers for floats, and fall over deep
     # nesting. What has another type, or a name that did not come up yet, is no plain file.
     values = [(name, _type(name, value)) for name, value in first.items()]
-    schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
+    try:
+        schema = pa.schema([("rows", pa.list_(pa.struct(values)))] if in_list else values)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
     take = _rows_of_list if in_list else _rows
     table = _one_table(_taken(texts, schema, take, unexpected="error", threads=threads))
     return table if table is not None and _is_plain(table) else None
 
 
-def _rows(documents: pa.RecordBatch) -> pa.Table:
-    return pa.table(documents)
-
-
 def _rows_of_list(documents: pa.RecordBatch) -> pa.Table:
-    return pa.table(pa.RecordBatch.from_struct_array(documents["rows"].flatten()))
+    return _rows(pa.RecordBatch.from_struct_array(documents["rows"].flatten()))
+
+
+def _rows(records: pa.RecordBatch) -> pa.Table:
+    for column in records.columns:
+        if pa.types.is_floating(column.type) and (pc.max(pc.abs(column)).as_py() or 0) >= _LARGEST_SURE:
+            raise _OddError
+    return pa.table(records)
 
 
 def plain_results(data: bytes, *, threads: bool) -> pa.Table | None:
@@ -164,7 +173,7 @@ def _pivoted(answers: pa.RecordBatch) -> pa.Table:
         raise _OddError
     rows = answers["results"].flatten()
     names, values = rows.flatten().flatten()
-    if names.null_count:
+    if rows.null_count or names.null_count or values.null_count:
         raise _OddError
     encoded = names.dictionary_encode()
     codes = encoded.indices.to_numpy()
@@ -216,19 +225,21 @@ def _type(name: str, value: object) -> pa.DataType:
     if value is None:
         column = next(iter(columns_of([name], {})), name)
         return pa.string() if field_for(column).kind in {"text", "address"} else pa.int64()
+    if isinstance(value, float) and field_for(next(iter(columns_of([name], {})), name)).kind in {"text", "address"}:
+        return pa.null()
     return _TYPES.get(type(value), pa.null())
 
 
 def _is_plain(table: pa.Table) -> bool:
-    """Tell whether each object has a field of a flow log: one without any is no record."""
+    """Tell whether each object has two fields of a flow log: one with fewer may be no record."""
     names = columns_of(table.column_names, {})
-    fields = [table[name] for column, name in names.items() if column in BY_COLUMN]
-    empty = pc.is_null(fields[0])
-    for field in fields[1:]:
-        if not pc.any(empty).as_py():
-            break
-        empty = pc.and_(empty, pc.is_null(field))
-    return not pc.any(empty).as_py()
+    known = np.zeros(len(table), np.uint8)
+    for column, name in names.items():
+        if column in BY_COLUMN:
+            known += table[name].is_valid().to_numpy()
+            if known.min(initial=2) >= 2:
+                return True
+    return False
 
 
 def _taken(
@@ -243,19 +254,21 @@ def _taken(
         blocks = pa_json.ReadOptions(use_threads=False, block_size=len(text) + 1)
         return pa_json.read_json(pa.BufferReader(text), read_options=blocks, parse_options=options)
 
-    dash: str | None = None
+    has_dashes = False
 
     def read(make_text: _Text) -> list[_Taken]:
-        nonlocal dash
-        text, known = make_text(), dash
+        nonlocal has_dashes
+        text, known = make_text(), has_dashes
+        if not bytes(text[:_HEAD]).lstrip().startswith(b"{"):
+            raise _OddError  # Arrow 26 crashes where a text begins with null
         try:
-            table = parsed(text if known is None else _without(known, text))
+            table = parsed(_without_dashes(text) if known else text)
         except pa.ArrowInvalid:
             # A dash for a missing number is the one thing that many a log has and Arrow does not take.
-            dash = known or next((dash for dash in _DASHES if dash.encode() in bytes(text)), None)
-            if known or dash is None:
+            if known:
                 raise
-            table = parsed(_without(dash, text))
+            table = parsed(_without_dashes(text))
+            has_dashes = True
         return [take(batch) for batch in table.to_batches()]
 
     try:
@@ -265,9 +278,9 @@ def _taken(
         return None
 
 
-def _without(dash: str, text: bytes | memoryview) -> pa.Buffer:
-    # Four times as fast as `bytes.replace`, and on all cores.
-    return pc.replace_substring(pa.scalar(text, pa.binary()), dash, _DASHES[dash]).as_buffer()
+def _without_dashes(text: bytes | memoryview) -> pa.Buffer:
+    # Four times as fast as Python, and on all cores.
+    return pc.replace_substring_regex(pa.scalar(text, pa.binary()), _DASH, _NULL).as_buffer()
 
 
 def _texts(data: bytes, list_name: str) -> _Texts:
@@ -295,24 +308,33 @@ def _has_a_document_a_line(data: bytes) -> bool:
 def _cut_between_elements(data: bytes, list_name: str) -> list[_Text]:
     """Cut a document that is one long list into several, each an object with a list.
 
-    Documents behind each other are cut where another one begins as the first one does.
+    Documents behind each other are cut where another one begins as the first one does. So are those of subscriptions,
+    of which none is long: what stands beside their list says what it is.
     """
     opening = _LIST_OPENS.match(data)
-    if opening:
-        head, tail = (opening[0], b"") if opening[1] else (f'{{"{list_name}":['.encode(), b"}")
-        end = b"]}"
-        boundary = _BOUNDARIES[opening[2]]
-    else:
-        first = _FIRST_KEY.match(data)
-        if first is None:
-            return [partial(bytes, data)]
-        head = tail = end = b""
-        boundary = re.compile(rb"\}(\s*)" + re.escape(first[1]))
-    cuts = [opening.span() if opening else (0, 0)]
+    if opening is None:
+        return _cut_between_documents(data)
+    key = opening["key"] or list_name.encode()
+    head, end = b'{"' + key + b'":[', b"]}"
+    first, last = (opening[0], b"") if opening["key"] else (head, b"}")
+    cuts = [opening.span(), *_cuts(data, _BOUNDARIES[opening["element"]], opening.end()), (len(data), len(data))]
+    parts = [memoryview(data)[begin:stop] for (_, begin), (stop, _) in pairwise(cuts)]
+    heads, ends = [first] + [head] * (len(parts) - 1), [end] * (len(parts) - 1) + [last]
+    return [partial(b"".join, piece) for piece in zip(heads, parts, ends, strict=True)]
+
+
+def _cut_between_documents(data: bytes) -> list[_Text]:
+    first = _FIRST_KEY.match(data)
+    boundary = re.compile(rb"\}(\s*)" + re.escape(first[1])) if first else None
+    cuts = [0, *(end for _, end in _cuts(data, boundary, 0))] if boundary else [0]
+    return [partial(_between, data, begin, end) for begin, end in pairwise([*cuts, len(data)])]
+
+
+def _cuts(data: bytes, boundary: re.Pattern[bytes], begin: int) -> list[tuple[int, int]]:
+    """Return where to cut, about every so many bytes: the ends of what stands between two pieces."""
+    cuts: list[tuple[int, int]] = []
     for place in range(_PIECE, len(data) - _PIECE, _PIECE):
-        found = boundary.search(data, place)
-        if found and found.start() > cuts[-1][1]:
+        found = boundary.search(data, max(place, begin))
+        if found and (not cuts or found.start() > cuts[-1][1]):
             cuts.append(found.span(1))
-    ends = [begin for begin, _ in cuts[1:]] + [len(data)]
-    parts = [memoryview(data)[begin:end] for (_, begin), end in zip(cuts, ends, strict=True)]
-    return [partial(b"".join, (head, part, end if part is not parts[-1] else tail)) for part in parts]
+    return cuts

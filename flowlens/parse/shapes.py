@@ -25,9 +25,15 @@ _DEEPEST = 12  # wrappers inside wrappers; real ones have five
 
 # Lists whose elements are documents themselves, objects that wrap one, texts that are base64 of one.
 _LISTS = ("events", "logEvents", "results", "Records", "records", "Events", "hits")
-_WRAPPERS = ("awslogs", "kinesis", "hits", "_source")
+_WRAPPERS = ("awslogs", "kinesis", "_source")
 _PAYLOADS = ("data", "Data")
 _MESSAGES = ("message", "@message", "log", "Message")  # Fluent Bit has log, SNS Message
+# What stands under each name, in the order in which they are looked for. A search of Elastic has hits inside hits.
+_INNER = {
+    **dict.fromkeys(_LISTS, (list,)),
+    "hits": (list, dict),
+    **dict.fromkeys((*_WRAPPERS, *_MESSAGES), (dict, str)),
+}
 _GZIP_IN_BASE64 = "H4sI"
 _UNFINISHED = ("Scheduled", "Running", "Cancelled", "Failed", "Timeout", "Unknown")  # words of GetQueryResults
 
@@ -41,9 +47,10 @@ _OPENS_A_LIST = re.compile(rf'(\{{[^{{}}]*?"(?:{"|".join(_LISTS)})"\s*:\s*)?\[')
 _BEHIND_LIST = re.compile(r'(?:[\s,\]}]|"[^"\\]*"\s*:)*')
 _IN_LIST = re.compile(rf"[\s,]*(?:\]{_BEHIND_LIST.pattern})?")
 _NEXT_LIST = re.compile(r"(?<=\])[\s,]*(?=\[)|\n(?=\{)")
-_NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n\s*(?=\{)")
+_NEXT_OBJECT = re.compile(r"(?<=\})[\s,]*(?=\{)|\n[^\S\n]*(?=\{)")
 
 _COST_OF_RECURSION = 10_000  # characters
+_NEAR = 1 << 14  # characters
 _MOST_SCANS = 50  # times the length of the text: damage must not cost more than that
 
 _decode_lone_text = json.JSONDecoder().raw_decode  # running over the end of its line, it is a stray quote
@@ -120,6 +127,7 @@ def _documents(text: str, into: Gathered) -> Iterator[object]:
     """Yield the documents of a text; a damaged piece is reported, and what comes after it still read."""
     is_sound = True  # the last piece
     between, budget = _BETWEEN, _MOST_SCANS * (len(text) + _COST_OF_RECURSION)
+    far = max(_NEAR, len(text) >> 7)
     place = end = _skipped(between, text, 0)
     gap = ""
     while place < len(text):
@@ -127,7 +135,11 @@ def _documents(text: str, into: Gathered) -> Iterator[object]:
             document, end = (_decode_lone_text if text[place] == '"' else _decode)(text, place)
             is_sound = True
         except (ValueError, RecursionError) as error:
-            budget -= getattr(error, "pos", place + _COST_OF_RECURSION) - place
+            # The error counts all lines before it, so what was read is let go from time to time.
+            position = getattr(error, "pos", place + _COST_OF_RECURSION)
+            budget -= position - place + position // 2
+            if place > far:
+                text, place = text[place:], 0
             if budget <= 0:
                 yield from _documents_of_lines(text[place:], into)
                 return
@@ -177,8 +189,8 @@ def _take(document: object, into: Gathered, depth: int) -> None:
     elif isinstance(document, str):
         _take_text(document, into, depth)
     elif isinstance(document, list):
-        if document and all(isinstance(part, dict) and part.keys() == {"field", "value"} for part in document):
-            _take_object({str(part["field"]): part["value"] for part in document}, into, depth)
+        if document and all(isinstance(part, dict) and "field" in part for part in document):
+            _take_cells(document, into, depth)
             return
         texts = [part for part in document if isinstance(part, str)]
         if len(texts) == 1 < len(document) and all(isinstance(part, str | int | float) for part in document):
@@ -191,6 +203,17 @@ def _take(document: object, into: Gathered, depth: int) -> None:
         into.add_bad(json.dumps(document), "a lone JSON value is no flow log record")
 
 
+def _take_cells(cells: list[dict[str, object]], into: Gathered, depth: int) -> None:
+    """Take a row of query results, which is a list of fields with their values."""
+    row = {str(cell["field"]): cell.get("value") for cell in cells}
+    if any("value" not in cell for cell in cells):
+        into.add_bad(json.dumps(cells), "a field of this row has no value")
+    elif any(row[str(cell["field"])] != cell["value"] for cell in cells):
+        into.add_bad(json.dumps(cells), "a field stands in this row more than once, with different values")
+    else:
+        _take_object(row, into, depth)
+
+
 def _take_object(document: dict[str, object], into: Gathered, depth: int) -> None:
     if document.get("messageType") == "CONTROL_MESSAGE":  # a subscription says that it is there
         return
@@ -198,14 +221,13 @@ def _take_object(document: dict[str, object], into: Gathered, depth: int) -> Non
     if status in _UNFINISHED and isinstance(document.get("results"), list):
         into.add_bad(f'"status": "{status}"', "the query had not ended: these are not all of its results")
     inside: object
-    inner: tuple[str, ...] = (*_LISTS, *_WRAPPERS, *_MESSAGES)
+    inner = tuple(_INNER)
     if has_addresses(document):
         # Logs Insights gives fields beside the line that it found them in; the line has all of them.
         inner = tuple(key for key in _MESSAGES if _DEFAULT_LINE.fullmatch(str(document.get(key))))
     for key in inner:
         inside = document.get(key)
-        fits = isinstance(inside, list) if key in _LISTS else isinstance(inside, dict | str)
-        if fits:
+        if isinstance(inside, _INNER[key]):
             _take(inside, into, depth + 1)
             return
     inside = next((document[key] for key in _PAYLOADS if isinstance(document.get(key), str)), None)
