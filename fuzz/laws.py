@@ -395,7 +395,7 @@ def without_shortcuts() -> Iterator[None]:
 #: What is cut into pieces where it is large, by where that is said: here it is cut where it is small.
 _PIECES = {
     (text, "_SMALL"): 300, (text, "_BLOCK"): 500, (text, "_SHARED_BLOCK"): 500, (delimited, "_BLOCK"): 500,
-    (plain_documents, "_BLOCK"): 500, (plain_documents, "_PIECE"): 100,
+    (plain_documents, "_PIECE"): 100,
     (compression, "_STEP"): 200, (compression, "_SALVAGE_STEP"): 10,
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from flowlens.errors import BadLine
 from flowlens.parse.named import read_named, refuse_what_is_no_record
-from flowlens.parse.naming import columns_of, known_names, message_name, names_account
+from flowlens.parse.naming import MOST_NAMES, columns_of, known_names, message_name, names_account
 from flowlens.parse.ocsf import is_ocsf
 from flowlens.parse.plain_documents import (
     lines_of,
@@ -133,7 +133,7 @@ def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Readi
     """Read records of any keys and values; one that is no record is reported, and refused where all are none."""
     ocsf = [place for place, row in enumerate(rows) if is_ocsf(row)]
     flat = {place: _flat(row) for place, row in enumerate(rows) if not is_ocsf(row)}
-    plain = [place for place, row in flat.items() if known_names(row) >= 2]
+    plain, too_wide = _of_not_too_many_names({place: row for place, row in flat.items() if known_names(row) >= 2})
     if alone and not ocsf and not plain:
         refuse_what_is_no_record(list(flat[0]), numbers[0])
     parts = []
@@ -151,12 +151,31 @@ def _read_rows(rows: list[dict[str, object]], numbers: list[int], reading: Readi
         refuse_what_is_no_record(table.column_names, numbers[plain[0]])
         names = columns_of(table.column_names, {})
         parts.append(read_named(table, names, reading, numbers=[numbers[place] for place in plain]))
-    strange = flat.keys() - set(plain)
     bad = [
-        BadLine(reading.file, numbers[place], json.dumps(rows[place]), "this is no flow log record")
-        for place in strange
+        BadLine(
+            reading.file,
+            numbers[place],
+            json.dumps(rows[place]),
+            f"the records have more than {MOST_NAMES:,} different names"
+            if place in too_wide
+            else "this is no flow log record",
+        )
+        for place in flat.keys() - set(plain)
     ]
     return [*parts, Parsed([], bad)]
+
+
+def _of_not_too_many_names(rows: Mapping[int, Mapping[str, object]]) -> tuple[list[int], set[int]]:
+    """Return the rows that one table can hold, and those with whose names it would get too wide."""
+    names: set[str] = set()
+    plain, too_wide = [], set()
+    for place, row in rows.items():
+        if len(names) + len(row.keys() - names) > MOST_NAMES:
+            too_wide.add(place)
+        else:
+            names |= row.keys()
+            plain.append(place)
+    return plain, too_wide
 
 
 def _read_ocsf(rows: list[dict[str, object]], numbers: list[int], reading: Reading) -> Parsed:

@@ -7,7 +7,6 @@ empty text or as nothing; AWS's own Parquet has ``-`` in strings and null in int
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -54,8 +53,8 @@ def refuse_what_is_no_record(names: Sequence[str], line: int = 1) -> None:
             line,
             shown,
             "these are results of a query and not flow log records: a record has srcaddr, dstaddr, and start, end, "
-            "srcport, version or log_status. If they are records, fl.from_frame(df, fields={'their name': 'srcaddr', "
-            "...}) takes them as such",
+            "version, log_status, or srcport beside names of AWS only. If they are records, fl.from_frame(df, "
+            "fields={'their name': 'srcaddr', ...}) takes them as such",
         )
 
 
@@ -67,8 +66,9 @@ def read_named(
     Those that cannot be right are reported with their number, which is their row where `numbers` does not say.
     """
     wanted = reading.wanted(tuple(names))
-    with ThreadPoolExecutor(os.cpu_count() if reading.threads else 1) as pool:
-        found = list(pool.map(lambda column: _values(field_for(column), table[names[column]]), wanted))
+    with ThreadPoolExecutor() as pool:
+        each = pool.map if reading.threads else map
+        found = list(each(lambda column: _values(field_for(column), table[names[column]]), wanted))
     columns = {column: values for column, (values, _) in zip(wanted, found, strict=True)}
     wrong = {column: mask for column, (_, mask) in zip(wanted, found, strict=True)}
     good = pa.table(columns)

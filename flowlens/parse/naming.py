@@ -12,6 +12,7 @@ from functools import lru_cache
 from flowlens.schema import ALIASES, BY_COLUMN, BY_NAME
 
 __all__ = [
+    "MOST_NAMES",
     "columns_of",
     "has_addresses",
     "has_computed",
@@ -21,6 +22,9 @@ __all__ = [
     "names_account",
     "names_interface",
 ]
+
+#: Names that the records of one file may have together: each is a column, with a value or none for every record.
+MOST_NAMES = 1000
 
 # Nested names: Elastic's integration writes aws.vpcflow.*, OpenSearch's catalog aws.vpc.*
 _PREFIXES = ("awsvpcflow", "awsvpc")
@@ -36,6 +40,7 @@ _COMPUTED = re.compile(r".*\(.*|_col\d+|flows")
 
 # A row with none of these counts many records: queries group by addresses and ports of services.
 _TELL_RECORDS = {"start", "end", "srcport", "version", "log_status"}
+_GROUPED_BY = {"srcaddr", "dstaddr", "srcport", "dstport", "protocol", "action", "flow_direction"}
 
 
 def _bare(name: str) -> str:
@@ -127,8 +132,10 @@ def looks_like_results(columns: Mapping[str, str]) -> bool:
 
     Records have both addresses, and something that no query groups by; those of no traffic have a time and a status.
     """
-    tells = _TELL_RECORDS.intersection(columns)
-    if tells == {"srcport"} and not set(columns) <= BY_COLUMN.keys():
-        tells = set()  # grouped by the whole 5-tuple, with a name of one's own for a sum
-    traffic = {"srcaddr", "dstaddr"} <= set(columns) and bool(tells)
+    tells = not _TELL_RECORDS.isdisjoint(columns)
+    # A sum by 5-tuple, under a name of one's own, has a source port too.
+    own = columns.keys() - BY_COLUMN.keys()
+    if own and columns.keys() - own <= _GROUPED_BY:
+        tells = False
+    traffic = {"srcaddr", "dstaddr"} <= set(columns) and tells
     return has_computed(columns.values()) or not (traffic or {"start", "log_status"} <= set(columns))

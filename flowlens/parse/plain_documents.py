@@ -1,6 +1,7 @@
 """JSON of one plain shape, as large files of flow logs are, through Arrow and on all cores.
 
-Each function gives None where a file is anything but plain, and then it has to be taken apart document by document.
+Each function gives None where a file is anything but plain, and then `shapes.py` takes it apart document by document.
+It may do so for any file, but must never read what would be reported there: a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from flowlens.parse.lookalikes import foreign_kind
-from flowlens.parse.naming import columns_of, has_addresses, known_names, looks_like_results, message_name
+from flowlens.parse.naming import MOST_NAMES, columns_of, has_addresses, known_names, looks_like_results, message_name
 from flowlens.schema import BY_COLUMN, field_for
 
 __all__ = ["lines_of", "plain_lines", "plain_messages", "plain_objects", "plain_results", "plain_rows"]
@@ -53,7 +54,7 @@ _BOUNDARIES = {
 }
 # A value that is a dash. Inside a text its quotes would be escaped, or, in one that is damaged, be followed by others.
 _DASH, _NULL = r':(\s*)"-"(\s*,\s*"|\s*})', r":\1null\2"
-_FIRST_KEY = re.compile(rb'\s*(\{\s*"\w+"\s*:)')
+_FIRST_KEY = re.compile(rb'\s*(\{\s*"[^"\\]+"\s*:)')
 
 _decode = json.JSONDecoder().raw_decode
 
@@ -117,7 +118,10 @@ def plain_objects(messages: pa.ChunkedArray, *, threads: bool) -> pa.Table | Non
     """Return the records of messages that are an object each, as the parseVPC transformer makes them."""
     texts = _Texts([partial(lines_of, chunk) for chunk in messages.chunks], by_line=True)
     head = "".join(bytes(lines_of(chunk[:_LOOKED_AT])).decode("utf-8", "replace") for chunk in messages.chunks[:1])
-    table = _plain_rows(head, texts, threads=threads) if head.startswith("{") else None
+    if not head.startswith("{") or not pc.all(pc.starts_with(messages, "{")).as_py():
+        return None
+    table = _plain_rows(head, texts, threads=threads)
+    # As many objects as messages that begin one: each holds one.
     return table if table is not None and table.num_rows == len(messages) else None
 
 
@@ -131,7 +135,7 @@ def _plain_rows(head: str, texts: _Texts, *, threads: bool) -> pa.Table | None:
     head = head.lstrip()
     in_list = head.startswith("[")
     first = _first_values(head)
-    if message_name(first) or not _name_records(list(first)):
+    if message_name(first) or len(first) > MOST_NAMES or not _name_records(list(first)):
         return None
     # Nothing is left for Arrow to guess: it would take text for times, large integers for floats, and fall over deep
     # nesting. What has another type, or a name that did not come up yet, is no plain file.
@@ -176,6 +180,8 @@ def _pivoted(answers: pa.RecordBatch) -> pa.Table:
     if rows.null_count or names.null_count or values.null_count:
         raise _OddError
     encoded = names.dictionary_encode()
+    if len(encoded.dictionary) > MOST_NAMES:
+        raise _OddError
     codes = encoded.indices.to_numpy()
     row_of_cell = np.repeat(np.arange(len(rows)), pc.list_value_length(rows).to_numpy(zero_copy_only=False))
     columns = {}
@@ -274,7 +280,7 @@ def _taken(
     try:
         with ThreadPoolExecutor(os.cpu_count() if threads else 1) as pool:
             return [taken for part in pool.map(read, texts.pieces) for taken in part]
-    except (pa.ArrowException, UnicodeDecodeError, _OddError):
+    except (pa.ArrowException, UnicodeDecodeError, OverflowError, _OddError):  # Overflow: one document over 2 GiB
         return None
 
 
@@ -335,6 +341,8 @@ def _cuts(data: bytes, boundary: re.Pattern[bytes], begin: int) -> list[tuple[in
     cuts: list[tuple[int, int]] = []
     for place in range(_PIECE, len(data) - _PIECE, _PIECE):
         found = boundary.search(data, max(place, begin))
-        if found and (not cuts or found.start() > cuts[-1][1]):
+        if found is None:
+            break
+        if not cuts or found.start() > cuts[-1][1]:
             cuts.append(found.span(1))
     return cuts
