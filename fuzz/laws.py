@@ -32,7 +32,7 @@ from formats import gz, parquet_of, rows
 
 import flowlens as fl
 from flowlens import load
-from flowlens.parse import compression, delimited, documents, plain_documents, text
+from flowlens.parse import compression, delimited, plain_documents, text
 from flowlens.parse.layout import Fields
 from flowlens.schema import field_for
 
@@ -385,8 +385,7 @@ def without_shortcuts() -> Iterator[None]:
         mock.patch.object(load, "parse_together", nothing),
         mock.patch.object(compression, "_undamaged", nothing),
         mock.patch.object(delimited, "_table", nothing),
-        mock.patch.object(documents, "plain_messages", nothing),
-        mock.patch.object(documents, "plain_rows", nothing),
+        mock.patch.object(plain_documents, "_taken", nothing),
         mock.patch.object(text, "_clean_table", unclean),
     ):
         yield
