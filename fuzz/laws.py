@@ -32,7 +32,7 @@ from formats import gz, parquet_of, rows
 
 import flowlens as fl
 from flowlens import load
-from flowlens.parse import compression, delimited, plain_documents, text
+from flowlens.parse import compression, delimited, pieces, plain_documents, text
 from flowlens.parse.layout import Fields
 from flowlens.schema import field_for
 
@@ -385,7 +385,7 @@ def without_shortcuts() -> Iterator[None]:
         mock.patch.object(load, "parse_together", nothing),
         mock.patch.object(compression, "_undamaged", nothing),
         mock.patch.object(delimited, "_table", nothing),
-        mock.patch.object(plain_documents, "_taken", nothing),
+        mock.patch.object(plain_documents, "taken", nothing),
         mock.patch.object(text, "_clean_table", unclean),
     ):
         yield
@@ -394,7 +394,7 @@ def without_shortcuts() -> Iterator[None]:
 #: What is cut into pieces where it is large, by where that is said: here it is cut where it is small.
 _PIECES = {
     (text, "_SMALL"): 300, (text, "_BLOCK"): 500, (text, "_SHARED_BLOCK"): 500, (delimited, "_BLOCK"): 500,
-    (plain_documents, "_PIECE"): 100,
+    (pieces, "_PIECE"): 100,
     (compression, "_STEP"): 200, (compression, "_SALVAGE_STEP"): 10,
 }  # fmt: skip
 

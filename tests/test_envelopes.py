@@ -919,7 +919,7 @@ LARGE: dict[str, Callable[[Records], bytes]] = {
 @pytest.mark.parametrize("threads", [False, True])
 @pytest.mark.parametrize("form", LARGE)
 def test_large_files_are_read_in_pieces_and_give_the_same_records(form, threads, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    monkeypatch.setattr("flowlens.parse.pieces._PIECE", 3000)
     records = [
         record(bytes=number, srcport=number % 65536) if number % 50 else nodata(start=START + number)
         for number in range(1, 700)
@@ -937,7 +937,7 @@ def test_large_files_are_read_in_pieces_and_give_the_same_records(form, threads,
 @pytest.mark.parametrize("place", [0, 1, 77, 350, 698])
 @pytest.mark.parametrize("form", [form for form in LARGE if form not in {"Athena CSV", "export to S3"}])
 def test_a_bad_value_in_a_large_file_is_reported_with_its_number(form, place, monkeypatch):
-    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    monkeypatch.setattr("flowlens.parse.pieces._PIECE", 3000)
     records = [record(bytes=number) for number in range(699)]
     data = LARGE[form]([*records[:place], record(srcaddr="10.0.0.256"), *records[place + 1 :]])
     bad = check(data)
@@ -983,7 +983,7 @@ SMALL = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": START, "srcport"
 @pytest.mark.parametrize("odd", ["null", "5", '"x"', "[]", "{}"])
 def test_a_piece_of_a_file_may_begin_with_anything(odd, wrap, monkeypatch):
     # Arrow crashes on a text that begins with null.
-    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    monkeypatch.setattr("flowlens.parse.pieces._PIECE", 3000)
     good = json.dumps(SMALL)
     for before in range(20, 60):
         rows_of_json = [*[good] * before, odd, *[good] * 100]
@@ -993,7 +993,7 @@ def test_a_piece_of_a_file_may_begin_with_anything(odd, wrap, monkeypatch):
 
 @pytest.mark.parametrize("order", ["control first", "control between", "type behind the events"])
 def test_control_messages_hide_no_record_of_a_large_file(order, monkeypatch):
-    monkeypatch.setattr("flowlens.parse.plain_documents._PIECE", 3000)
+    monkeypatch.setattr("flowlens.parse.pieces._PIECE", 3000)
 
     def document(kind: str, count: int) -> str:
         events_of = {

@@ -16,7 +16,7 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from formats import gz, read, record, rows, text
+from formats import check, gz, read, record, rows, text
 
 import flowlens as fl
 
@@ -86,6 +86,21 @@ def test_a_long_word_repeated_in_parquet_takes_the_memory_of_one():
     df = read(sink.getvalue())
     assert df["instance_id"].unique().tolist() == [word]
     assert df.memory_usage(deep=True).sum() < 1_000_000
+
+
+@pytest.mark.parametrize("form", ["rows", "results"])
+def test_records_of_ever_new_names_are_read_up_to_a_limit(form):
+    # Each name is a column with a value for every record: without a limit memory grows with the square of the file.
+    many = [{"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": "5", f"k{number}": "1"} for number in range(3000)]
+    if form == "rows":
+        data = "\n".join(map(json.dumps, many)).encode()
+    else:
+        cells = [[{"field": name, "value": value} for name, value in row.items()] for row in many]
+        data = json.dumps({"results": cells}).encode()
+    bad = check(data)
+    assert bad["line"].tolist() == list(range(998, 3001))
+    assert set(bad["reason"]) == {"the records have more than 1,000 different names"}
+    assert len(read(data, on_bad_lines="skip")) == 997
 
 
 def test_an_interrupted_read_stops_at_once_and_leaves_nothing_behind(tmp_path):

@@ -596,7 +596,7 @@ def test_what_is_read_does_not_depend_on_the_way(shape, dump, records, cut):
     data = SHAPES[shape](records, DUMPS[dump]).encode()
     data = data[: len(data) - cut] if cut < 40 else data
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flowlens.parse.plain_documents._PIECE", 200)
+        patch.setattr("flowlens.parse.pieces._PIECE", 200)
         in_pieces = outcome(data)
-        patch.setattr("flowlens.parse.plain_documents._taken", lambda *_, **__: None)
+        patch.setattr("flowlens.parse.plain_documents.taken", lambda *_, **__: None)
         assert outcome(data) == in_pieces
