@@ -103,6 +103,8 @@ def _plain_rows(head: str, texts: Texts, *, threads: bool) -> pa.Table | None:
     first = _first_values(head)
     if message_name(first) or len(first) > MOST_NAMES or not _name_records(list(first)):
         return None
+    if any("\0" in name for name in first):  # where Arrow would end the name
+        return None
     # Nothing is left for Arrow to guess: it would take text for times, large integers for floats, and fall over deep
     # nesting. What has another type, or a name that did not come up yet, is no plain file.
     values = [(name, _type(name, value)) for name, value in first.items()]
