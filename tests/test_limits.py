@@ -89,7 +89,9 @@ def test_a_long_word_repeated_in_parquet_takes_the_memory_of_one():
 
 
 @pytest.mark.parametrize("form", ["rows", "results"])
-def test_records_of_ever_new_names_are_read_up_to_a_limit(form):
+@pytest.mark.parametrize("piece", [1 << 22, 3000])
+def test_records_of_ever_new_names_are_read_up_to_a_limit(form, piece, monkeypatch):
+    monkeypatch.setattr("flowlens.parse.pieces._PIECE", piece)
     # Each name is a column with a value for every record: without a limit memory grows with the square of the file.
     many = [{"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": "5", f"k{number}": "1"} for number in range(3000)]
     if form == "rows":

@@ -355,6 +355,7 @@ SURICATA = jsonl(
     {
         "timestamp": "2026-03-10T14:00:00.000+0000", "flow_id": 1, "event_type": "alert", "src_ip": "10.0.0.1",
         "src_port": 1, "dest_ip": "10.0.0.2", "dest_port": 2, "proto": "TCP",
+        "alert": {"signature_id": 2, "severity": 1},
     }
 )  # fmt: skip
 
@@ -663,6 +664,18 @@ def test_results_of_flowlens_itself_are_no_records(verb):
             fl.ParseError, match=r"results of a query and not flow log records|no columns of a flow log"
         ):
             read(data)
+
+
+def test_a_source_port_tells_records_beside_names_of_aws():
+    for data in insights(
+        ["srcAddr", "dstAddr", "srcPort", "dstPort", "action"], ["10.0.0.1", "10.0.0.2", 5, 6, "ACCEPT"]
+    ):
+        assert read(data)["srcport"].tolist() == [5]
+
+
+def test_a_number_that_somebody_gave_each_record_makes_it_no_other_log():
+    data = jsonl({"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "start": 5, "flow_id": 1, "event_type": "flow"})
+    assert read(data)["flow_id"].tolist() == ["1"]
 
 
 def test_a_query_for_records_is_no_table_of_results():

@@ -27,7 +27,7 @@ _BY_NAME = {
     "AWS Network Firewall logs": r"firewall_name|event\.netflow(\..*)?",
     "events of EventBridge": r"detail-type",
     "nfdump output": r"sa|da|bpp",
-    "Suricata events": r"flow_id|event_type",
+    "Suricata events": r"in_iface|app_proto|alert\.signature(_id)?|flow\.pkts_to(server|client)",
     "an answer of Athena's get-query-results: read the CSV file that the query left in S3": r"ResultSet\..*",
 }  # fmt: skip
 

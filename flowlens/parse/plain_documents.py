@@ -164,11 +164,13 @@ def _pivoted(answers: pa.RecordBatch) -> pa.Table:
 
 
 def _one_table(tables: list[pa.Table] | None) -> pa.Table | None:
+    names = {name for table in tables or [] for name in table.column_names}
+    if tables is None or not 0 < len(names) <= MOST_NAMES:
+        return None
     try:
-        table = None if tables is None else pa.concat_tables(tables, promote_options="default")
+        return pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException:
         return None
-    return table if table is not None and table.num_columns else None
 
 
 def _name_records(names: Sequence[str]) -> bool:
