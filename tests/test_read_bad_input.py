@@ -197,6 +197,17 @@ def test_comments_blank_lines_and_headers_in_the_middle_count_as_lines():
     assert check(data)["line"].tolist() == [8, 12]
 
 
+def test_below_a_header_that_names_a_field_twice_nothing_is_read_until_the_next_header():
+    twofold = LINES[0].replace("packets", "version")
+    data = "\n".join([*LINES[:2], twofold, "# comment", "", LINES[2], BAD, LINES[0], *LINES[3:]]).encode()
+    why = "the header names the field 'version' more than once"
+    bad = check(data)
+    assert bad["line"].tolist() == [3, 6, 7]
+    assert bad["text"].tolist() == [twofold, LINES[2], BAD]
+    assert bad["reason"].tolist() == [why, f"{why} (line 3)", f"{why} (line 3)"]
+    assert rows(read(data, on_bad_lines="skip")) == [GOOD[0], *GOOD[2:]]
+
+
 def test_line_numbers_count_on_behind_a_byte_order_mark_and_old_mac_line_ends():
     assert check(b"\xef\xbb\xbf" + "\r".join([*LINES, BAD]).encode())["line"].tolist() == [7]
 

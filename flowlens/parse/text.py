@@ -100,7 +100,10 @@ def _read_with_care(data: bytes, reading: Reading) -> Parsed:
     parsed = Parsed()
     if opening is not None:
         for layout, start, stop, line in _segments(data, *opening):
-            _corner(data[start:stop], layout, line, reading, parsed)
+            if repeated_field(layout):
+                _refuse_below(data[start:stop], layout, line, reading, parsed)
+            else:
+                _corner(data[start:stop], layout, line, reading, parsed)
         # Where no line is good, the header still says which columns there would be.
         parsed.tables.append(_table(memoryview(b""), opening[0], reading.wanted(opening[0]), reading.threads))
     return parsed
@@ -115,14 +118,15 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     header = header_layout(first)
     if header:
         refuse_foreign_names(header, line)
-        repeated = repeated_field(header)
-        if repeated:
-            raise RefusedError(
-                line, first.decode("utf-8", "replace"), f"the header names the field {repeated!r} more than once"
-            )
+        if repeated_field(header):
+            raise RefusedError(line, first.decode("utf-8", "replace"), _twofold(header))
         return header, end_of_line(data, begin), line + 1
     refuse_foreign_text(first, line)
     return headerless_layout(data, begin, line, reading.layout), begin, line
+
+
+def _twofold(header: Layout) -> str:
+    return f"the header names the field {repeated_field(header)!r} more than once"
 
 
 def _unix_lines(data: bytes) -> bytes:
@@ -218,15 +222,17 @@ def _seconds(times: pa.ChunkedArray) -> pa.ChunkedArray:
 def _segments(data: bytes, layout: Layout, begin: int, line: int) -> list[tuple[Layout, int, int, int]]:
     """Cut the text at header lines in its middle, which concatenated files have.
 
-    Returns layout, first and last byte, and number of the first line of each segment.
+    Returns layout, first and last byte, and number of the first line of each segment. A header that names a field more
+    than once is the first line of its segment, as it is none that could be read.
     """
     segments = []
     for match in _MAYBE_HEADER.finditer(data, begin):
         header = header_layout(match.group().strip())
         if header:
             segments.append((layout, begin, match.start(), line))
-            line += data.count(b"\n", begin, match.end()) + 1
-            layout, begin = header, min(match.end() + 1, len(data))
+            end = match.start() if repeated_field(header) else end_of_line(data, match.start())
+            line += data.count(b"\n", begin, end)
+            layout, begin = header, end
     segments.append((layout, begin, len(data), line))
     return segments
 
@@ -249,6 +255,16 @@ def _corner(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Pa
                 _line_by_line(piece, layout, line, reading, parsed)
         line += piece.count(b"\n")
         begin = end
+
+
+def _refuse_below(text: bytes, header: Layout, line: int, reading: Reading, parsed: Parsed) -> None:
+    """Report a header that cannot be read and the lines below it: which value belongs to which field is not known."""
+    reason = _twofold(header)
+    for number, raw in enumerate(text.split(b"\n"), start=line):
+        content = raw.strip()
+        if content and not content.startswith(b"#"):
+            parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), reason))
+            reason = f"{_twofold(header)} (line {line})"
 
 
 def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Parsed) -> None:
