@@ -8,7 +8,9 @@ import io
 import json
 import random
 import time
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -1335,6 +1337,28 @@ def test_a_compressed_file_cut_short_is_reported_and_what_is_read_of_it_is_right
         assert kept == many[: len(kept)]
         if compression == "gzip":
             assert len(kept) > len(many) // 4
+
+
+def test_of_a_damaged_gzip_every_record_before_the_damage_is_kept():
+    many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(3000)]
+    stream = zlib.compressobj(wbits=31)
+    sound = stream.compress(text(many)) + stream.flush(zlib.Z_FULL_FLUSH)
+    broken = b"\x06" * 1000  # where the next block begins: one of the type that deflate does not have
+    found = check(sound + broken)
+    assert "damaged" in found["reason"].iloc[-1]
+    assert rows(read(sound + broken, on_bad_lines="skip")[DEFAULT]) == many
+
+
+def test_of_a_zstd_cut_short_all_that_can_be_unpacked_is_kept():
+    many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(3000)]
+    data = COMPRESSIONS["zstd"](text(many))[:-50]
+    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream, suppress(OSError):
+        unpacked = b""
+        while part := stream.read(1):
+            unpacked += part
+    kept = rows(read(data, on_bad_lines="skip")[DEFAULT])
+    assert kept == many[: unpacked.count(b"\n") - 1]
+    assert len(kept) > 500
 
 
 def test_of_a_gzip_without_its_trailer_all_records_of_json_are_kept_and_the_damage_is_reported():

@@ -299,6 +299,12 @@ def test_another_format_in_the_middle_of_a_file_is_obeyed():
     assert rows(df[["vpc_id"]]) == [{"vpc_id": None}, {"vpc_id": None}, {"vpc_id": "vpc-1"}]
 
 
+def test_a_header_in_the_middle_gives_its_columns_even_where_no_record_follows():
+    df = read(text(TWO) + text([], [*DEFAULT, "vpc-id"]))
+    assert list(df.columns) == [*DEFAULT, "vpc_id"]
+    assert len(df) == 2
+
+
 def test_another_order_in_the_middle_of_a_file_is_obeyed_even_when_only_text_is_read():
     data = text(TWO[:1]) + text(TWO[1:], sorted(DEFAULT))
     wanted = ["account_id", "log_status", "interface_id"]

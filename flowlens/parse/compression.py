@@ -5,6 +5,7 @@ What is read from the network or from a colleague may be a bomb: a few megabytes
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -114,36 +115,33 @@ def _member(data: bytes, room: int) -> tuple[bytes, bytes, str | None]:
 
 
 def _salvage(data: bytes) -> bytes:
-    """Return what can be decompressed before the damage: in small steps, since a failed step gives nothing."""
-    stream = zlib.decompressobj(_GZIP_WINDOW)
-    good = bytearray()
-    try:
-        for begin in range(0, len(data), _SALVAGE_STEP):
-            good += stream.decompress(data[begin : begin + _SALVAGE_STEP])
-    except zlib.error:
-        pass
+    """Return what can be decompressed before the damage: in ever smaller steps, since a failed step gives nothing."""
+    sound, good = 0, bytearray()
+    for step in (_STEP, _SALVAGE_STEP, 1):
+        stream = zlib.decompressobj(_GZIP_WINDOW)
+        good = bytearray(stream.decompress(data[:sound]))
+        with suppress(zlib.error):
+            while sound < len(data):
+                good += stream.decompress(data[sound : sound + step])
+                sound += step
     return bytes(good)
 
 
 def _streamed(data: bytes, codec: str, most: int) -> tuple[bytes, str | None]:
     """Decompress with Arrow's codecs, which read streams one after the other."""
-    plain, problem = _read_in_steps(data, codec, most, _STEP)
-    if problem is not None and len(plain) < most:
-        # A step that fails gives nothing: go through the last one again in small ones.
-        plain, _ = _read_in_steps(data, codec, most, _SALVAGE_STEP)
-    return plain, problem
-
-
-def _read_in_steps(data: bytes, codec: str, most: int, step: int) -> tuple[bytes, str | None]:
-    good = bytearray()
-    stream = pa.CompressedInputStream(pa.BufferReader(data), codec)
-    try:
-        while len(good) <= most:
-            part = stream.read(step)
-            if not part:
-                return bytes(good), None
-            good += part
-    except OSError as error:
-        how = "ends too early: the file is truncated" if "runcated" in str(error) else "is damaged here"
-        return bytes(good), f"the {codec} stream {how}; what comes after it cannot be read"
-    return bytes(good[:most]), _too_large(most)
+    good, problem = bytearray(), ""
+    for step in (_STEP, _SALVAGE_STEP, 1):
+        stream = pa.CompressedInputStream(pa.BufferReader(data), codec)
+        good = bytearray(stream.read(len(good)))
+        try:
+            while len(good) <= most:
+                part = stream.read(step)
+                if not part:
+                    return bytes(good), None
+                good += part
+        except OSError as error:
+            how = "ends too early: the file is truncated" if "runcated" in str(error) else "is damaged here"
+            problem = f"the {codec} stream {how}; what comes after it cannot be read"
+        else:
+            return bytes(good[:most]), _too_large(most)
+    return bytes(good), problem

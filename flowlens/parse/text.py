@@ -104,8 +104,8 @@ def _read_with_care(data: bytes, reading: Reading) -> Parsed:
                 _refuse_below(data[start:stop], layout, line, reading, parsed)
             else:
                 _corner(data[start:stop], layout, line, reading, parsed)
-        # Where no line is good, the header still says which columns there would be.
-        parsed.tables.append(_table(memoryview(b""), opening[0], reading.wanted(opening[0]), reading.threads))
+                # Where no line is good, the header still says which columns there would be.
+                parsed.tables.append(_table(memoryview(b""), layout, reading.wanted(layout), reading.threads))
     return parsed
 
 
