@@ -1339,6 +1339,14 @@ def test_a_compressed_file_cut_short_is_reported_and_what_is_read_of_it_is_right
             assert len(kept) > len(many) // 4
 
 
+@pytest.mark.parametrize("before", ["", "  ", "\t"], ids=["nothing", "spaces", "tab"])
+def test_white_space_before_an_object_in_a_message_is_no_damage(before):
+    objects = parse_vpc(GOOD)
+    mixed = json.dumps({"events": [{"message": f"{before}{text}"} for text in objects]}).encode()
+    assert rows(read(mixed)) == rows(read(json.dumps({"events": [{"message": text} for text in objects]}).encode()))
+    assert len(read(mixed)) == len(GOOD)
+
+
 def test_of_a_damaged_gzip_every_record_before_the_damage_is_kept():
     many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(3000)]
     stream = zlib.compressobj(wbits=31)
@@ -1484,6 +1492,13 @@ def test_a_name_over_two_columns_is_refused_by_name(data):
         read(data)
     assert caught.value.line == 1
     assert len(check(data)) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "1,10.0.0.5,x,10.0.1.9,443,https,,\n"], ids=["whole", "with a bad row"])
+def test_columns_without_a_name_between_the_others_move_no_value(damage):
+    data = f",srcaddr,,dstaddr,srcport,dstport,,\n0,10.0.0.5,x,10.0.1.9,49152,443,,\n{damage}".encode()
+    found = rows(read(data, on_bad_lines="skip"))
+    assert found == [{"srcaddr": "10.0.0.5", "dstaddr": "10.0.1.9", "srcport": 49152, "dstport": 443}]
 
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])

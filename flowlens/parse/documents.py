@@ -34,7 +34,7 @@ from flowlens.parse.text import read_text
 __all__ = ["read_json", "read_messages", "read_payloads"]
 
 _HEAD = 1 << 16  # bytes in which the word is looked for
-_JSON_OR_PAYLOAD = (b"{", b"[", b"H4sI")
+_JSON_OR_PAYLOAD = re.compile(rb"^[ \t\v\f]*(?:[{\[]|H4sI)", re.MULTILINE)
 _DEEPEST = 12  # objects inside objects
 
 
@@ -96,9 +96,7 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
 def _holds_documents(lines: bytes) -> bool:
     """Tell whether a line begins as JSON or a payload does."""
     # To look for their first byte alone is a tenth of the work, and most lines of a log have none.
-    likely = [opening for opening in _JSON_OR_PAYLOAD if opening[:1] in lines]
-    beginning = lines[:_HEAD].lstrip()
-    return any(beginning.startswith(opening) or b"\n" + opening in lines for opening in likely)
+    return any(first in lines for first in (b"{", b"[", b"H")) and _JSON_OR_PAYLOAD.search(lines) is not None
 
 
 def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:

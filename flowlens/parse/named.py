@@ -42,7 +42,8 @@ def refuse_what_is_no_record(names: Sequence[str], line: int = 1) -> None:
     """
     shown = ", ".join(names)
     refuse_foreign_names(names, line)
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    # A spreadsheet leaves columns without a name.
+    repeated = next((name for name in names if name and names.count(name) > 1), None)
     if repeated:
         raise RefusedError(line, shown, f"the name {repeated!r} stands over more than one column")
     columns = columns_of(names, {})

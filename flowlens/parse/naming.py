@@ -107,7 +107,7 @@ def columns_of(names: Sequence[str], renames: Mapping[str, str]) -> dict[str, st
     A name as AWS writes it goes before another word for the same field, which is then a column of its own.
     """
     meanings = {name: (0, renames[name]) if name in renames else _meaning(name) for name in names}
-    sure_first = sorted((meaning, place) for place, meaning in enumerate(meanings.values()) if meaning)
+    sure_first = sorted((meaning, place) for place, name in enumerate(names) if (meaning := meanings[name]))
     taken: dict[str, str] = {}
     for (_, column), place in sure_first:
         taken.setdefault(column, names[place])

@@ -68,7 +68,7 @@ def _table(data: bytes, reading: Reading) -> tuple[pa.Table, list[str]]:
         words = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
         file = pq.ParquetFile(pa.BufferReader(data), metadata=metadata, read_dictionary=words)
         return file.read(wanted, use_threads=reading.threads), schema.names
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for the name of a column
         raise RefusedError(1, "", f"the Parquet file is damaged: {error}") from error
 
 

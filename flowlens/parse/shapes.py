@@ -238,7 +238,7 @@ def _take_object(document: dict[str, object], into: Gathered, depth: int) -> Non
 
 
 def _take_text(text: str, into: Gathered, depth: int) -> None:
-    beginning = text[:100].lstrip()
+    beginning = text.lstrip(f"{_BLANK}\r\n")
     if beginning.startswith(("{", "[")):
         _take_documents(text, into, depth + 1)
     elif beginning.startswith(_GZIP_IN_BASE64):
