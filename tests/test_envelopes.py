@@ -1357,6 +1357,19 @@ def test_of_a_damaged_gzip_every_record_before_the_damage_is_kept():
     assert rows(read(sound + broken, on_bad_lines="skip")[DEFAULT]) == many
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["Unix", "Windows", "old Mac"])
+def test_of_a_gzip_cut_short_the_cut_line_is_named_whatever_ends_lines(end):
+    many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(200)]
+    stream = zlib.compressobj(wbits=31)
+    cut = f"{end.join(text(many).decode().splitlines())}{end}2 123456789010 eni-"
+    data = stream.compress(cut.encode()) + stream.flush(zlib.Z_FULL_FLUSH)
+    bad = check(data)
+    assert bad["line"].tolist() == [202]
+    assert bad["text"].tolist() == ["2 123456789010 eni-"]
+    assert "truncated" in bad["reason"][0]
+    assert rows(read(data, on_bad_lines="skip")[DEFAULT]) == many
+
+
 def test_of_a_zstd_cut_short_all_that_can_be_unpacked_is_kept():
     many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(3000)]
     data = COMPRESSIONS["zstd"](text(many))[:-50]

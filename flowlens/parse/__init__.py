@@ -61,10 +61,11 @@ def parse(data: bytes, reading: Reading) -> Parsed:
         return _read(plain, reading)
     # The last line may be cut anywhere, even inside a number: only whole lines are believed. JSON tells by itself where
     # it is whole.
-    whole = len(plain) if _is_json(plain) else plain.rfind(b"\n") + 1
+    whole = len(plain) if _is_json(plain) else max(plain.rfind(b"\n"), plain.rfind(b"\r")) + 1
     parsed = _read(plain[:whole], reading)
     cut = plain[whole:].decode("utf-8", "replace")
-    parsed.bad_lines.append(BadLine(reading.file, plain.count(b"\n") + 1, cut, damage))
+    lines = plain.count(b"\n") + plain.count(b"\r") - plain.count(b"\r\n")
+    parsed.bad_lines.append(BadLine(reading.file, lines + 1, cut, damage))
     return parsed
 
 
