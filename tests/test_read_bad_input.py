@@ -208,6 +208,15 @@ def test_below_a_header_that_names_a_field_twice_nothing_is_read_until_the_next_
     assert rows(read(data, on_bad_lines="skip")) == [GOOD[0], *GOOD[2:]]
 
 
+def test_a_first_header_that_names_a_field_twice_hides_no_other_header():
+    twofold = LINES[0].replace("packets", "version")
+    data = "\n".join(["# comment", twofold, LINES[1], *LINES]).encode()
+    assert check(data)["line"].tolist() == [2, 3]
+    assert rows(read(data, on_bad_lines="skip")) == GOOD
+    alone = check("\n".join(["# comment", twofold, *LINES[1:]]).encode())
+    assert alone[["line", "text"]].to_numpy().tolist() == [[2, twofold]]
+
+
 def test_line_numbers_count_on_behind_a_byte_order_mark_and_old_mac_line_ends():
     assert check(b"\xef\xbb\xbf" + "\r".join([*LINES, BAD]).encode())["line"].tolist() == [7]
 

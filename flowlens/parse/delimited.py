@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
 from flowlens.parse.documents import read_messages
-from flowlens.parse.lines import may_hold_hexadecimal
+from flowlens.parse.lines import lines_below_bad_header, may_hold_hexadecimal
 from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
@@ -58,6 +58,16 @@ def read_csv(data: bytes, reading: Reading) -> Parsed:
     names, delimiter = csv_header(header) or ([], "")
     if b"\n" + header in data and len(_headers(data)) > 1:
         return _read_apart(data, reading)
+    try:
+        return _read_below(names, delimiter, data, reading)
+    except RefusedError:
+        if len(_headers(data)) == 1:
+            raise
+        return _read_apart(data, reading)
+
+
+def _read_below(names: list[str], delimiter: str, data: bytes, reading: Reading) -> Parsed:
+    """Read a file by the names in its first line."""
     message = message_name(names)
     if message and names.count(message) == 1:
         try:
@@ -98,13 +108,20 @@ def _first_line(data: bytes) -> bytes:
 
 
 def _read_apart(data: bytes, reading: Reading) -> Parsed:
-    """Read each header with the rows below it by itself."""
+    """Read each header with the rows below it by itself; what is refused is only that."""
     headers = _headers(data)
-    parsed = Parsed()
+    parsed, refusals = Parsed(), []
     for begin, end in zip(headers, [*headers[1:], len(data)], strict=True):
-        part = read_csv(data[begin:end], reading).below(data.count(b"\n", 0, begin))
+        above = data.count(b"\n", 0, begin)
+        try:
+            part = read_csv(data[begin:end], reading).below(above)
+        except RefusedError as refused:
+            refusals.append(refused)
+            part = Parsed([], lines_below_bad_header(data[begin:end], above + 1, refused.reason, reading.file))
         parsed.tables += part.tables
         parsed.bad_lines += part.bad_lines
+    if len(refusals) == len(headers):
+        raise refusals[0]
     return parsed
 
 

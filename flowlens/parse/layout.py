@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from flowlens.schema import BY_COLUMN, DEFAULT_FIELDS, TGW_FIELDS
 
-__all__ = ["DEFAULT", "TGW", "Fields", "Layout", "header_layout", "layout_of", "repeated_field"]
+__all__ = ["DEFAULT", "TGW", "Fields", "Layout", "header_layout", "header_problem", "layout_of"]
 
 #: What `fields=` accepts: a LogFormat, a list of names, "default", "tgw", or the answer of DescribeFlowLogs.
 Fields = str | Iterable[str] | Mapping[str, object]
@@ -51,9 +51,9 @@ def layout_of(fields: Fields) -> Layout:
         likely = [] if name in BY_COLUMN else get_close_matches(name, BY_COLUMN, n=1, cutoff=_CLOSE)
         if likely and likely[0] not in layout:
             raise ValueError(f"fields={fields!r} has {name!r}, which is no field; did you mean {likely[0]!r}?")
-    repeated = repeated_field(layout)
+    repeated = _repeated(layout)
     if repeated:
-        raise ValueError(f"fields={fields!r} names {repeated!r} more than once")
+        raise ValueError(f"fields={fields!r} names {repeated.replace('_', '-')!r} more than once")
     return layout
 
 
@@ -91,6 +91,11 @@ def header_layout(line: bytes) -> Layout | None:
     return layout if known >= min(2, len(layout)) else None
 
 
-def repeated_field(layout: Layout) -> str | None:
-    """Return the AWS name of a field that stands in a layout more than once."""
-    return next((column.replace("_", "-") for column in layout if layout.count(column) > 1), None)
+def header_problem(header: Layout) -> str | None:
+    """Return what is wrong with a header, below which no value could be told from another."""
+    repeated = _repeated(header)
+    return f"the header names the field {repeated.replace('_', '-')!r} more than once" if repeated else None
+
+
+def _repeated(layout: Layout) -> str | None:
+    return next((column for column in layout if layout.count(column) > 1), None)

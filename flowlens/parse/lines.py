@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
+from flowlens.errors import BadLine
 from flowlens.parse.layout import Layout
 from flowlens.parse.values import complaint
 from flowlens.schema import field_for
 
-__all__ = ["end_of_line", "line_at", "may_hold_hexadecimal", "problem_with", "tokens_of"]
+__all__ = ["end_of_line", "line_at", "lines_below_bad_header", "may_hold_hexadecimal", "problem_with", "tokens_of"]
 
 _HEXADECIMAL = re.compile(rb"0[xX]")
 
@@ -30,6 +31,20 @@ def tokens_of(line: bytes) -> list[str]:
     AWS's own examples have both: https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-records-examples.html
     """
     return [token.decode("utf-8") for token in takewhile(lambda token: not token.startswith(b"#"), line.split())]
+
+
+def lines_below_bad_header(text: bytes, line: int, reason: str, file: str) -> list[BadLine]:
+    """Report the header that a text begins with, and all lines below it: which value is which field's is not known."""
+    return [
+        BadLine(
+            file,
+            number,
+            raw.decode("utf-8", "replace").rstrip("\r"),
+            reason if number == line else f"{reason} (line {line})",
+        )
+        for number, raw in enumerate(text.split(b"\n"), start=line)
+        if raw.strip() and not raw.lstrip().startswith(b"#")
+    ]
 
 
 def may_hold_hexadecimal(text: bytes) -> bool:

@@ -17,8 +17,15 @@ import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
 from flowlens.parse.headerless import headerless_layout
-from flowlens.parse.layout import Layout, header_layout, repeated_field
-from flowlens.parse.lines import end_of_line, line_at, may_hold_hexadecimal, problem_with, tokens_of
+from flowlens.parse.layout import Layout, header_layout, header_problem
+from flowlens.parse.lines import (
+    end_of_line,
+    line_at,
+    lines_below_bad_header,
+    may_hold_hexadecimal,
+    problem_with,
+    tokens_of,
+)
 from flowlens.parse.lookalikes import refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.reading import ENVELOPE, Parsed, Reading, RefusedError
 from flowlens.parse.values import MILLISECONDS_FROM, arrow_type, column_is_clean, seconds_of
@@ -88,6 +95,8 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
     if opening is None:
         raise _UncleanError
     layout, begin, _ = opening
+    if header_problem(layout):
+        raise _UncleanError
     # A lone carriage return ends a line too, as on an old Mac; here it would have been taken for white space.
     if _LONE_RETURN.search(head, 0, skipped + begin):
         raise _UncleanError
@@ -97,15 +106,20 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
 def _read_with_care(data: bytes, reading: Reading) -> Parsed:
     data = _unix_lines(data)
     opening = _opening(data, reading)
-    parsed = Parsed()
-    if opening is not None:
-        for layout, start, stop, line in _segments(data, *opening):
-            if repeated_field(layout):
-                _refuse_below(data[start:stop], layout, line, reading, parsed)
-            else:
-                _corner(data[start:stop], layout, line, reading, parsed)
-                # Where no line is good, the header still says which columns there would be.
-                parsed.tables.append(_table(memoryview(b""), layout, reading.wanted(layout), reading.threads))
+    if opening is None:
+        return Parsed()
+    parsed, segments = Parsed(), _segments(data, *opening)
+    problems = [header_problem(layout) for layout, *_ in segments]
+    if problems[0] and all(problems):
+        _, begin, line = opening
+        raise RefusedError(line, line_at(data, begin).decode("utf-8", "replace"), problems[0])
+    for (layout, begin, end, line), problem in zip(segments, problems, strict=True):
+        if problem:
+            parsed.bad_lines += lines_below_bad_header(data[begin:end], line, problem, reading.file)
+        else:
+            _corner(data[begin:end], layout, line, reading, parsed)
+            # Where no line is good, the header still says which columns there would be.
+            parsed.tables.append(_table(memoryview(b""), layout, reading.wanted(layout), reading.threads))
     return parsed
 
 
@@ -118,15 +132,9 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     header = header_layout(first)
     if header:
         refuse_foreign_names(header, line)
-        if repeated_field(header):
-            raise RefusedError(line, first.decode("utf-8", "replace"), _twofold(header))
-        return header, end_of_line(data, begin), line + 1
+        return (header, begin, line) if header_problem(header) else (header, end_of_line(data, begin), line + 1)
     refuse_foreign_text(first, line)
     return headerless_layout(data, begin, line, reading.layout), begin, line
-
-
-def _twofold(header: Layout) -> str:
-    return f"the header names the field {repeated_field(header)!r} more than once"
 
 
 def _unix_lines(data: bytes) -> bytes:
@@ -222,15 +230,15 @@ def _seconds(times: pa.ChunkedArray) -> pa.ChunkedArray:
 def _segments(data: bytes, layout: Layout, begin: int, line: int) -> list[tuple[Layout, int, int, int]]:
     """Cut the text at header lines in its middle, which concatenated files have.
 
-    Returns layout, first and last byte, and number of the first line of each segment. A header that names a field more
-    than once is the first line of its segment, as it is none that could be read.
+    Returns layout, first and last byte, and number of the first line of each segment. That is the line below its
+    header, or the header where that has a problem.
     """
     segments = []
     for match in _MAYBE_HEADER.finditer(data, begin):
         header = header_layout(match.group().strip())
         if header:
             segments.append((layout, begin, match.start(), line))
-            end = match.start() if repeated_field(header) else end_of_line(data, match.start())
+            end = match.start() if header_problem(header) else end_of_line(data, match.start())
             line += data.count(b"\n", begin, end)
             layout, begin = header, end
     segments.append((layout, begin, len(data), line))
@@ -255,16 +263,6 @@ def _corner(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Pa
                 _line_by_line(piece, layout, line, reading, parsed)
         line += piece.count(b"\n")
         begin = end
-
-
-def _refuse_below(text: bytes, header: Layout, line: int, reading: Reading, parsed: Parsed) -> None:
-    """Report a header that cannot be read and the lines below it: which value belongs to which field is not known."""
-    reason = _twofold(header)
-    for number, raw in enumerate(text.split(b"\n"), start=line):
-        content = raw.strip()
-        if content and not content.startswith(b"#"):
-            parsed.bad_lines.append(BadLine(reading.file, number, raw.decode("utf-8", "replace"), reason))
-            reason = f"{_twofold(header)} (line {line})"
 
 
 def _line_by_line(text: bytes, layout: Layout, line: int, reading: Reading, parsed: Parsed) -> None:
