@@ -321,6 +321,9 @@ def _no_line_is_lost(content: bytes, accounted: int, *, inside: bool = False) ->
         return
     if inside and any(_OTHER_FORMS.match(line) for line in content.split(b"\n")):
         return
+    # A value of CSV that runs over more lines is taken for one whose quotes do not match, line by line.
+    if inside and any(line.count(b"\r") >= delimited._MOST_LINES - 1 for line in content.split(b"\n")):
+        return
     headers = sum(_MAYBE_HEADER.fullmatch(line.strip()) is not None for line in told)
     _hold(
         len(told) - headers <= accounted <= len(told),
