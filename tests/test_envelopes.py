@@ -1384,6 +1384,17 @@ def test_of_a_gzip_without_its_trailer_all_records_of_json_are_kept_and_the_dama
     assert rows(read(data, on_bad_lines="skip")) == GOOD
 
 
+def test_the_damage_of_a_file_of_records_is_counted_as_its_records_are():
+    data = b"[\n7, 8, 9]" + b"x" * 10_000
+    bad = check(gz(data)[:-8])
+    assert bad["line"].is_monotonic_increasing
+    assert bad["line"].iloc[-1] > 3
+    assert "truncated" in bad["reason"].iloc[-1]
+    many = [record(srcport=number) for number in range(20)]
+    bad = check(gz(json.dumps(parse_vpc(many)).encode())[:-8])
+    assert bad["line"].tolist() == [21]
+
+
 PAYLOADS = [payload(subscription(GOOD[place : place + 2])) for place in (0, 2, 4)]
 DAMAGED_PAYLOADS = {
     "cut short": PAYLOADS[1][: len(PAYLOADS[1]) // 2 | 3],

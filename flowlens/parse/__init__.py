@@ -64,9 +64,16 @@ def parse(data: bytes, reading: Reading) -> Parsed:
     whole = len(plain) if _is_json(plain) else max(plain.rfind(b"\n"), plain.rfind(b"\r")) + 1
     parsed = _read(plain[:whole], reading)
     cut = plain[whole:].decode("utf-8", "replace")
-    lines = plain.count(b"\n") + plain.count(b"\r") - plain.count(b"\r\n")
-    parsed.bad_lines.append(BadLine(reading.file, lines + 1, cut, damage))
+    parsed.bad_lines.append(BadLine(reading.file, _number_behind(parsed, plain), cut, damage))
     return parsed
+
+
+def _number_behind(parsed: Parsed, plain: bytes) -> int:
+    """Return the number of what would have come next: a line, or a record where records need no line of their own."""
+    if _is_json(plain) or _is_payload(plain):
+        records = sum(table.num_rows for table in parsed.tables) + len(parsed.bad_lines)
+        return max([records, *(bad.line for bad in parsed.bad_lines)]) + 1
+    return plain.count(b"\n") + plain.count(b"\r") - plain.count(b"\r\n") + 1
 
 
 def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
