@@ -1395,6 +1395,20 @@ def test_the_damage_of_a_file_of_records_is_counted_as_its_records_are():
     assert bad["line"].tolist() == [21]
 
 
+def test_a_quote_that_does_not_end_is_reported_in_a_csv_of_messages():
+    cut = f'timestamp,message\n1773151200000,"{line(GOOD[0], DEFAULT)}\n'.encode()
+    bad = check(cut)
+    assert bad["line"].tolist() == [2]
+    assert bad["reason"].tolist() == ["its quotes do not match"]
+
+
+def test_messages_of_an_unknown_format_are_refused_with_the_place_of_the_first():
+    two_lines = "10.0.0.5 10.0.1.9 49152 1773151200\n10.0.0.5 10.0.1.9 49152 1773151260"
+    bad = check(json.dumps(["", "", two_lines]).encode())
+    assert "nothing says which value is which" in bad["reason"][0]
+    assert bad["line"].tolist() == [3]
+
+
 PAYLOADS = [payload(subscription(GOOD[place : place + 2])) for place in (0, 2, 4)]
 DAMAGED_PAYLOADS = {
     "cut short": PAYLOADS[1][: len(PAYLOADS[1]) // 2 | 3],

@@ -71,8 +71,8 @@ def parse(data: bytes, reading: Reading) -> Parsed:
 def _number_behind(parsed: Parsed, plain: bytes) -> int:
     """Return the number of what would have come next: a line, or a record where records need no line of their own."""
     if _is_json(plain) or _is_payload(plain):
-        records = sum(table.num_rows for table in parsed.tables) + len(parsed.bad_lines)
-        return max([records, *(bad.line for bad in parsed.bad_lines)]) + 1
+        records: int = sum(table.num_rows for table in parsed.tables) + len(parsed.bad_lines)
+        return max(records, *(bad.line for bad in parsed.bad_lines), 0) + 1
     return plain.count(b"\n") + plain.count(b"\r") - plain.count(b"\r\n") + 1
 
 

@@ -80,9 +80,9 @@ def _read_below(names: list[str], delimiter: str, data: bytes, reading: Reading)
     columns = columns_of(names, {})
     wanted = reading.wanted(tuple(columns))
     types = {columns[column]: arrow_type(field_for(column)) for column in wanted}
-    # Arrow reads hexadecimal numbers, and takes the end of the file for that of a quoted value.
-    odd = may_hold_hexadecimal(data) or data.count(b'"') % 2
-    table = None if odd else _table(data, names, types, delimiter, threads=reading.threads)
+    # Arrow reads hexadecimal numbers.
+    hexadecimal = may_hold_hexadecimal(data)
+    table = None if hexadecimal else _table(data, names, types, delimiter, threads=reading.threads)
     if table is not None and all(_is_clean(field_for(column), table[columns[column]]) for column in wanted):
         return Parsed([table.rename_columns(wanted)])
     if len(_headers(data)) > 1:
@@ -143,6 +143,8 @@ def _table(
     data: bytes, names: list[str], types: dict[str, pa.DataType], delimiter: str, *, threads: bool
 ) -> pa.Table | None:
     """Read columns of a CSV file in which every row is as it should be; None where one is not."""
+    if data.count(b'"') % 2:  # Arrow takes the end of the file for that of a quoted value
+        return None
     try:
         return pa_csv.read_csv(
             pa.BufferReader(data),

@@ -90,7 +90,7 @@ def read_messages(messages: pa.ChunkedArray, reading: Reading, *, numbers: Seque
     if lines.count(b"\n") > len(messages) or b"\r" in lines or _holds_documents(lines):
         texts = messages.cast(pa.binary()).to_pylist()
         return _read_gathered(gather_texts(texts, numbers, reading.file), reading)
-    return _numbered(read_text(lines, reading), numbers)
+    return _read_numbered(lines, reading, numbers)
 
 
 def _holds_documents(lines: bytes) -> bool:
@@ -99,10 +99,15 @@ def _holds_documents(lines: bytes) -> bool:
     return any(first in lines for first in (b"{", b"[", b"H")) and _JSON_OR_PAYLOAD.search(lines) is not None
 
 
-def _numbered(parsed: Parsed, numbers: Sequence[int] | None) -> Parsed:
-    if numbers is not None:
-        parsed.bad_lines = [replace(bad, line=numbers[bad.line - 1]) for bad in parsed.bad_lines]
-    return parsed
+def _read_numbered(lines: bytes, reading: Reading, numbers: Sequence[int] | None) -> Parsed:
+    """Read lines which have other numbers in their file."""
+    if numbers is None:
+        return read_text(lines, reading)
+    try:
+        parsed = read_text(lines, reading)
+    except RefusedError as refused:
+        raise RefusedError(numbers[refused.line - 1], refused.text, refused.reason) from None
+    return Parsed(parsed.tables, [replace(bad, line=numbers[bad.line - 1]) for bad in parsed.bad_lines])
 
 
 def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:
@@ -118,7 +123,7 @@ def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:
 def _read_gathered_messages(gathered: Gathered, reading: Reading) -> Parsed:
     text = "\n".join(gathered.messages).encode("utf-8", "surrogatepass")
     try:
-        return _numbered(read_text(text, reading), gathered.message_numbers)
+        return _read_numbered(text, reading, gathered.message_numbers)
     except RefusedError as refused:
         if not gathered.rows:
             raise

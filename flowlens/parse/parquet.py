@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flowlens.parse.compression import most_bytes
 from flowlens.parse.lookalikes import refuse_foreign_names
@@ -67,16 +68,14 @@ def _table(data: bytes, reading: Reading) -> tuple[pa.Table, list[str]]:
         # Words as they are stored, each once: a file of repeated long words would otherwise unpack to anything.
         words = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
         file = pq.ParquetFile(pa.BufferReader(data), metadata=metadata, read_dictionary=words)
-        return file.read(wanted, use_threads=reading.threads), schema.names
+        return _with_all_words(file.read(wanted, use_threads=reading.threads)), schema.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for the name of a column
         raise RefusedError(1, "", f"the Parquet file is damaged: {error}") from error
 
 
 def _refuse_a_bomb(metadata: pq.FileMetaData, stored: int) -> None:
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    unpacked = sum(
-        group.column(place).total_uncompressed_size for group in groups for place in range(group.num_columns)
-    )
+    # Not the sizes of the columns: where statistics are damaged, `RowGroupMetaData.column` ends the whole process.
+    unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     if metadata.num_rows > max(_ANY_ROWS, _ROWS_PER_BYTE * stored) or unpacked > most_bytes(stored):
         raise RefusedError(
             1,
@@ -84,6 +83,15 @@ def _refuse_a_bomb(metadata: pq.FileMetaData, stored: int) -> None:
             f"the Parquet file of {stored:,} bytes says that it holds {metadata.num_rows:,} rows, {unpacked:,} bytes: "
             "no flow log shrinks like that",
         )
+
+
+def _with_all_words(table: pa.Table) -> pa.Table:
+    """Return the table, unless a value stands for a word that the dictionary of a damaged file does not have."""
+    for chunk in (chunk for column in table.columns for chunk in column.chunks if pa.types.is_dictionary(column.type)):
+        ends = pc.min_max(chunk.indices).as_py()
+        if ends["max"] is not None and not 0 <= ends["min"] <= ends["max"] < len(chunk.dictionary):
+            raise pa.ArrowIndexError("a value is in no dictionary")
+    return table
 
 
 def _refuse_other_columns(names: list[str]) -> None:
