@@ -1409,6 +1409,22 @@ def test_messages_of_an_unknown_format_are_refused_with_the_place_of_the_first()
     assert bad["line"].tolist() == [3]
 
 
+def test_a_default_line_behind_many_empty_messages_tells_the_format():
+    messages = ["a message", *[""] * 100, line(GOOD[0], DEFAULT)]
+    data = json.dumps({"events": [{"message": message} for message in messages]}).encode()
+    assert check(data)["line"].tolist() == [1]
+    assert rows(read(data, on_bad_lines="skip")[DEFAULT]) == [GOOD[0]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["Unix", "Windows", "old Mac"])
+def test_lines_of_csv_are_counted_alike_above_and_below_a_second_header(end):
+    header = "srcaddr,dstaddr,srcport,start,action"
+    lines = [header, "a,b", "10.0.0.1,10.0.0.2,1,1773151200,ACCEPT", f"c,d\n{header}\ne,f"]
+    bad = check(end.join(lines).encode())
+    assert bad["line"].tolist() == [2, 4, 6]
+    assert bad["text"].tolist() == ["a,b", "c,d", "e,f"]
+
+
 PAYLOADS = [payload(subscription(GOOD[place : place + 2])) for place in (0, 2, 4)]
 DAMAGED_PAYLOADS = {
     "cut short": PAYLOADS[1][: len(PAYLOADS[1]) // 2 | 3],

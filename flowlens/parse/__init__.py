@@ -15,6 +15,7 @@ from flowlens.parse.compression import decompress
 from flowlens.parse.delimited import csv_header, read_csv
 from flowlens.parse.documents import read_json, read_messages, read_payloads
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
+from flowlens.parse.lines import line_ends
 from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
@@ -73,7 +74,7 @@ def _number_behind(parsed: Parsed, plain: bytes) -> int:
     if _is_json(plain) or _is_payload(plain):
         records: int = sum(table.num_rows for table in parsed.tables) + len(parsed.bad_lines)
         return max(records, *(bad.line for bad in parsed.bad_lines), 0) + 1
-    return plain.count(b"\n") + plain.count(b"\r") - plain.count(b"\r\n") + 1
+    return line_ends(plain) + 1
 
 
 def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:
@@ -120,7 +121,7 @@ def _read(plain: bytes, reading: Reading) -> Parsed:
     refuse_foreign_text(first, 1)
     if not csv_header(first):
         return read_text(plain, reading)
-    return read_csv(text, reading).below(plain.count(b"\n", 0, len(plain) - len(text)))
+    return read_csv(text, reading).below(line_ends(plain, len(plain) - len(text)))
 
 
 def _is_text(plain: bytes) -> bool:

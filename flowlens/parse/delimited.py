@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 
 from flowlens.errors import BadLine
 from flowlens.parse.documents import read_messages
-from flowlens.parse.lines import lines_below_bad_header, may_hold_hexadecimal
+from flowlens.parse.lines import line_ends, lines_below_bad_header, may_hold_hexadecimal
 from flowlens.parse.lookalikes import foreign_kind
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, known_names, message_name
@@ -112,7 +112,7 @@ def _read_apart(data: bytes, reading: Reading) -> Parsed:
     headers = _headers(data)
     parsed, refusals = Parsed(), []
     for begin, end in zip(headers, [*headers[1:], len(data)], strict=True):
-        above = data.count(b"\n", 0, begin)
+        above = line_ends(data, begin)
         try:
             part = read_csv(data[begin:end], reading).below(above)
         except RefusedError as refused:

@@ -76,12 +76,14 @@ def _always_less(records: list[dict[str, str]], less: str, more: str) -> bool:
 
 
 def _first_lines(data: bytes, begin: int) -> Iterator[list[str]]:
-    for _ in range(_TRIED):
-        with suppress(UnicodeDecodeError):
-            tokens = tokens_of(line_at(data, begin))
-            if tokens:
-                yield tokens
+    tried = 0
+    while tried < _TRIED and begin < len(data):
+        line = line_at(data, begin)
         begin = end_of_line(data, begin)
+        if line and not line.startswith(b"#"):
+            tried += 1
+            with suppress(UnicodeDecodeError):
+                yield tokens_of(line)
 
 
 def _envelopes(tokens: list[str]) -> list[Layout]:

@@ -10,14 +10,28 @@ from flowlens.parse.layout import Layout
 from flowlens.parse.values import complaint
 from flowlens.schema import field_for
 
-__all__ = ["end_of_line", "line_at", "lines_below_bad_header", "may_hold_hexadecimal", "problem_with", "tokens_of"]
+__all__ = [
+    "end_of_line",
+    "line_at",
+    "line_ends",
+    "lines_below_bad_header",
+    "may_hold_hexadecimal",
+    "problem_with",
+    "tokens_of",
+]
 
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 _HEXADECIMAL = re.compile(rb"0[xX]")
 
 
 def end_of_line(data: bytes, begin: int) -> int:
     """Return where the line after the one at `begin` starts."""
     return data.find(b"\n", begin) + 1 or len(data)
+
+
+def line_ends(data: bytes, end: int | None = None) -> int:
+    """Count the lines that end in the bytes before `end`, as Unix, Windows or an old Mac ends them."""
+    return data.count(b"\n", 0, end) + data.count(b"\r", 0, end) - data.count(b"\r\n", 0, end)
 
 
 def line_at(data: bytes, begin: int) -> bytes:
@@ -39,10 +53,10 @@ def lines_below_bad_header(text: bytes, line: int, reason: str, file: str) -> li
         BadLine(
             file,
             number,
-            raw.decode("utf-8", "replace").rstrip("\r"),
+            raw.decode("utf-8", "replace"),
             reason if number == line else f"{reason} (line {line})",
         )
-        for number, raw in enumerate(text.split(b"\n"), start=line)
+        for number, raw in enumerate(_LINE_END.split(text), start=line)
         if raw.strip() and not raw.lstrip().startswith(b"#")
     ]
 
