@@ -15,8 +15,8 @@ where, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 __all__ = [
     "BadLine",
@@ -39,12 +39,33 @@ class FlowlensError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """One line that could not be read: where it stands, how it reads and what is wrong with it."""
+    """One line that could not be read: where it stands, how it reads and what is wrong with it.
+
+    Attributes
+    ----------
+    file, line, text
+        Its file, its number there and the line itself.
+    problem
+        What is wrong with it, or with the header above it.
+    header
+        The line of that header, where it is that.
+    """
 
     file: str
     line: int
     text: str
-    reason: str
+    problem: str
+    header: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, and where."""
+        return self.problem if self.header is None else f"{self.problem} (line {self.header})"
+
+    def renumbered(self, number_of: Callable[[int], int]) -> BadLine:
+        """Return the same with the numbers that lines have in the whole file."""
+        header = None if self.header is None else number_of(self.header)
+        return replace(self, line=number_of(self.line), header=header)
 
     def __str__(self) -> str:
         shown = self.text if len(self.text) <= 160 else f"{self.text[:157]}..."

@@ -1369,6 +1369,15 @@ def test_of_a_gzip_cut_short_the_cut_line_is_named_whatever_ends_lines(end):
     assert rows(read(data, on_bad_lines="skip")[DEFAULT]) == many
 
 
+def test_of_a_gzip_cut_short_every_byte_that_can_be_unpacked_is_kept():
+    many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(300)]
+    data = gz(text(many))
+    for cut in range(300, len(data) - 8, 37):
+        *whole, rest = zlib.decompressobj(wbits=31).decompress(data[:cut]).decode().split("\n")
+        assert check(data[:cut])["text"].tolist() == [rest]
+        assert len(read(data[:cut], on_bad_lines="skip")) == len(whole) - 1
+
+
 def test_of_a_bzip2_cut_short_all_that_can_be_unpacked_is_kept():
     many = [record(bytes=number * 7919 % 104_729, srcport=number, start=START + number) for number in range(3000)]
     cut = bz2.compress(text(many), compresslevel=1)[:-50]
@@ -1562,6 +1571,17 @@ def test_of_csv_files_behind_each_other_only_what_is_refused_is_not_read(refused
     assert bad["reason"][0] in bad["reason"][1]
     same(read(b"".join(parts), on_bad_lines="skip"), read(ONE * 2))
     assert len(check(REFUSED[refused] * 2)) == 1
+
+
+def test_the_line_of_a_refused_header_is_that_in_the_file():
+    data = b"sep=,\n\n" + ONE + REFUSED["a name twice"] + ONE
+    why = "the name 'start' stands over more than one column"
+    assert check(data)[["line", "reason"]].to_numpy().tolist() == [[5, why], [6, f"{why} (line 5)"]]
+    messages = ["", "srcaddr start", "10.0.0.1 5", "", "srcaddr start start", "10.0.0.1 5 6"]
+    data = json.dumps({"events": [{"message": message} for message in [*messages, "a\nb"]]}).encode()
+    why = "the header names the field 'start' more than once"
+    below = f"{why} (line 5)"
+    assert check(data)[["line", "reason"]].to_numpy().tolist() == [[5, why], [6, below], [7, below], [8, below]]
 
 
 @pytest.mark.parametrize("damage", ["", "1,10.0.0.5,x,10.0.1.9,443,https,,\n"], ids=["whole", "with a bad row"])

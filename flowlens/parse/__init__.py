@@ -15,7 +15,7 @@ from flowlens.parse.compression import decompress
 from flowlens.parse.delimited import csv_header, read_csv
 from flowlens.parse.documents import read_json, read_messages, read_payloads
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
-from flowlens.parse.lines import line_ends
+from flowlens.parse.lines import BOM, line_ends
 from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 _LOOKED_AT = 4096  # bytes: enough to tell one form from another
-_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")  # what '>' in Windows PowerShell writes
 _EXCEL_SEPARATOR = re.compile(rb'\A"?sep=[,;]"?\s*')
 _GZIP_IN_BASE64 = b"H4sI"
@@ -113,10 +112,10 @@ def read_table(table: pa.Table, renames: Mapping[str, str], reading: Reading) ->
 
 def _read(plain: bytes, reading: Reading) -> Parsed:
     if _is_json(plain):
-        return read_json(plain.removeprefix(_BOM), reading)
+        return read_json(plain.removeprefix(BOM), reading)
     if _is_payload(plain):
-        return read_payloads(plain.removeprefix(_BOM), reading)
-    text = _EXCEL_SEPARATOR.sub(b"", plain.removeprefix(_BOM).lstrip(b"\r\n"), count=1)
+        return read_payloads(plain.removeprefix(BOM), reading)
+    text = _EXCEL_SEPARATOR.sub(b"", plain.removeprefix(BOM).lstrip(b"\r\n"), count=1)
     first = _first_line(text)
     refuse_foreign_text(first, 1)
     if not csv_header(first):
@@ -131,11 +130,11 @@ def _is_text(plain: bytes) -> bool:
 
 
 def _is_json(plain: bytes) -> bool:
-    return plain[:_LOOKED_AT].removeprefix(_BOM).lstrip()[:1] in {b"{", b"["}
+    return plain[:_LOOKED_AT].removeprefix(BOM).lstrip()[:1] in {b"{", b"["}
 
 
 def _is_payload(plain: bytes) -> bool:
-    return plain[:_LOOKED_AT].removeprefix(_BOM).lstrip().startswith(_GZIP_IN_BASE64)
+    return plain[:_LOOKED_AT].removeprefix(BOM).lstrip().startswith(_GZIP_IN_BASE64)
 
 
 def _first_line(text: bytes) -> bytes:

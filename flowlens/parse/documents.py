@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pyarrow as pa
 
@@ -107,7 +106,7 @@ def _read_numbered(lines: bytes, reading: Reading, numbers: Sequence[int] | None
         parsed = read_text(lines, reading)
     except RefusedError as refused:
         raise RefusedError(numbers[refused.line - 1], refused.text, refused.reason) from None
-    return Parsed(parsed.tables, [replace(bad, line=numbers[bad.line - 1]) for bad in parsed.bad_lines])
+    return Parsed(parsed.tables, [bad.renumbered(lambda line: numbers[line - 1]) for bad in parsed.bad_lines])
 
 
 def _read_gathered(gathered: Gathered, reading: Reading) -> Parsed:

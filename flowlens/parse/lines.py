@@ -11,6 +11,7 @@ from flowlens.parse.values import complaint
 from flowlens.schema import field_for
 
 __all__ = [
+    "BOM",
     "end_of_line",
     "line_at",
     "line_ends",
@@ -18,15 +19,22 @@ __all__ = [
     "may_hold_hexadecimal",
     "problem_with",
     "tokens_of",
+    "unix_lines",
 ]
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+BOM = b"\xef\xbb\xbf"
 _HEXADECIMAL = re.compile(rb"0[xX]")
 
 
 def end_of_line(data: bytes, begin: int) -> int:
     """Return where the line after the one at `begin` starts."""
     return data.find(b"\n", begin) + 1 or len(data)
+
+
+def unix_lines(data: bytes) -> bytes:
+    """Return a text without its mark of byte order, lines ended as Unix does."""
+    data = data.removeprefix(BOM)
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def line_ends(data: bytes, end: int | None = None) -> int:
@@ -50,13 +58,8 @@ def tokens_of(line: bytes) -> list[str]:
 def lines_below_bad_header(text: bytes, line: int, reason: str, file: str) -> list[BadLine]:
     """Report the header that a text begins with, and all lines below it: which value is which field's is not known."""
     return [
-        BadLine(
-            file,
-            number,
-            raw.decode("utf-8", "replace"),
-            reason if number == line else f"{reason} (line {line})",
-        )
-        for number, raw in enumerate(_LINE_END.split(text), start=line)
+        BadLine(file, number, raw.decode("utf-8", "replace"), reason, None if number == line else line)
+        for number, raw in enumerate(unix_lines(text).split(b"\n"), start=line)
         if raw.strip() and not raw.lstrip().startswith(b"#")
     ]
 

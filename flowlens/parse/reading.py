@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -60,4 +60,4 @@ class Parsed:
 
     def below(self, lines: int) -> Parsed:
         """Return the same with its lines counted from so many lines above."""
-        return Parsed(self.tables, [replace(bad, line=bad.line + lines) for bad in self.bad_lines])
+        return Parsed(self.tables, [bad.renumbered(lambda line: line + lines) for bad in self.bad_lines])

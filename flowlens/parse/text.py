@@ -19,12 +19,14 @@ from flowlens.errors import BadLine
 from flowlens.parse.headerless import headerless_layout
 from flowlens.parse.layout import Layout, header_layout, header_problem
 from flowlens.parse.lines import (
+    BOM,
     end_of_line,
     line_at,
     lines_below_bad_header,
     may_hold_hexadecimal,
     problem_with,
     tokens_of,
+    unix_lines,
 )
 from flowlens.parse.lookalikes import refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.reading import ENVELOPE, Parsed, Reading, RefusedError
@@ -33,7 +35,6 @@ from flowlens.schema import field_for
 
 __all__ = ["read_text", "read_together"]
 
-_BOM = b"\xef\xbb\xbf"
 _PIECES = 8
 _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
 
@@ -87,7 +88,7 @@ def read_together(texts: Sequence[bytes], reading: Reading) -> Parsed | None:
 def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
     """Return the layout of a text and the part of it that holds records, without copying it."""
     head = text[:_HEAD]
-    skipped = len(_BOM) if head.startswith(_BOM) else 0
+    skipped = len(BOM) if head.startswith(BOM) else 0
     try:
         opening = _opening(head[skipped:], reading)
     except RefusedError as refused:
@@ -104,7 +105,7 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
 
 
 def _read_with_care(data: bytes, reading: Reading) -> Parsed:
-    data = _unix_lines(data)
+    data = unix_lines(data)
     opening = _opening(data, reading)
     if opening is None:
         return Parsed()
@@ -135,11 +136,6 @@ def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
         return (header, begin, line) if header_problem(header) else (header, end_of_line(data, begin), line + 1)
     refuse_foreign_text(first, line)
     return headerless_layout(data, begin, line, reading.layout), begin, line
-
-
-def _unix_lines(data: bytes) -> bytes:
-    data = data.removeprefix(_BOM)
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def _first_content(data: bytes) -> tuple[int, int]:
