@@ -1,5 +1,5 @@
 # Two commands to know: `make demo` shows what flowlens does, `make test` checks that it does.
-# Both need Python 3.11 or newer and nothing else; everything goes into .venv.
+# Both need Python 3.11 or newer, the tests Java 17 or newer for Spark; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ export TZ := UTC
 # A backend chosen outside would keep the notebooks' kernels from showing their figures.
 unexport MPLBACKEND
 
-.PHONY: demo test lint unit notebooks-test fuzz notebooks docs lab bench sample clean
+.PHONY: demo test lint unit notebooks-test fuzz notebooks docs lab bench bench-scan sample clean
 
 demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
 	$(BIN)/python notebooks/demo.py
@@ -21,7 +21,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 unit: .venv/installed
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 notebooks-test: .venv/installed
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
@@ -41,6 +41,10 @@ lab: .venv/installed  ## open JupyterLab on the tutorials
 
 bench: .venv/installed  ## time flowlens against the same work by hand: some minutes
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.scanning --records 5000000
+
+bench-scan: .venv/installed  ## the same for scans of 20 million records: ten minutes and 2 GB of disk
+	$(BIN)/python -m benchmarks.scanning
 
 sample: .venv/installed  ## write sample_data/ again
 	$(BIN)/python -m flowlens.simulate

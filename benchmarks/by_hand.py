@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 from polars import col
 
-from benchmarks.reading_by_hand import quiet_duckdb
+from benchmarks.scanning_by_hand import quiet_duckdb
 
 __all__ = ["ANALYSES", "COLUMNS", "CONTENDERS", "Contender"]
 

@@ -20,8 +20,8 @@ import pandas as pd
 from flowlogs_reader import FlowRecord
 
 import flowlens as fl
+from benchmarks.measuring import TABLE_HEAD, row_of, say, take_turns
 from benchmarks.records import flow_log_files
-from benchmarks.run import TABLE_HEAD, row_of, say, take_turns
 
 _COLUMNS = (
     "version", "account_id", "interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",

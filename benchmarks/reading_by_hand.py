@@ -20,7 +20,9 @@ import pyarrow.csv as pa_csv
 from pandas.api.types import union_categoricals
 from polars import col
 
-__all__ = ["READERS", "as_arrow", "quiet_duckdb"]
+from benchmarks.scanning_by_hand import quiet_duckdb
+
+__all__ = ["READERS", "as_arrow"]
 
 _LAYOUT = (
     "version", "account_id", "interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",
@@ -58,13 +60,6 @@ def read_duckdb_table(files: list[Path]) -> duckdb.DuckDBPyConnection:
     """DuckDB to an in-memory table of its own, words as strings."""
     connection = quiet_duckdb()
     _read_duckdb(connection, files).create("flows")
-    return connection
-
-
-def quiet_duckdb() -> duckdb.DuckDBPyConnection:
-    """Return a new database that draws no progress bar into the results."""
-    connection = duckdb.connect()
-    connection.execute("SET enable_progress_bar = false")
     return connection
 
 

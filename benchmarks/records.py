@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["flow_log_files"]
+__all__ = ["flow_log_files", "parquet_of"]
 
 _ACCOUNT = "123456789010"
 _REGION = "us-east-1"
@@ -65,6 +65,21 @@ def flow_log_files(records: int, files: int, cache: Path | None = None) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def parquet_of(folder: Path) -> Path:
+    """Return a folder with the same records in the Parquet that flowlens writes; made beside the text, once."""
+    import flowlens as fl
+
+    parquet = folder.with_name(f"{folder.name}-parquet")
+    if not parquet.is_dir():
+        unfinished = parquet.with_name(f"{parquet.name}.unfinished-{os.getpid()}")
+        try:
+            fl.scan(folder).to_parquet(unfinished)
+            unfinished.rename(parquet)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return parquet
 
 
 def _write_file(folder: Path, number: int, records: int) -> None:

@@ -1,10 +1,13 @@
-"""The hot paths under pytest-benchmark, to compare two versions of flowlens on one machine.
+"""The hot paths under pytest-benchmark, to compare two versions of flowlens on one machine; and do the others run?
 
 pytest benchmarks --benchmark-save=before    # then change something
 pytest benchmarks --benchmark-compare='*before'
 """
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -42,3 +45,14 @@ def test_select_by_cidr(benchmark, df):
 
 def test_conversations(benchmark, df):
     assert len(benchmark(df.flow.conversations))
+
+
+def test_scan(benchmark, folder):
+    assert len(benchmark(lambda: fl.scan(folder).top_talkers())) == 10
+
+
+def test_the_benchmark_of_scans_runs():
+    command = [sys.executable, "-m", "benchmarks.scanning", "--small"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "| top_talkers of text | DuckDB |" in printed
+    assert "| scan.to_parquet | DuckDB COPY |" in printed

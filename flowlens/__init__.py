@@ -5,8 +5,10 @@
 
 from pandas.api.extensions import register_dataframe_accessor as _register
 
+from flowlens import aws
 from flowlens.accessor import FlowAccessor as _FlowAccessor
 from flowlens.errors import (
+    EngineError,
     FlowlensError,
     MissingExtraError,
     MissingFieldError,
@@ -14,26 +16,32 @@ from flowlens.errors import (
     ParseError,
     TopologyError,
 )
+from flowlens.flows import Flows
 from flowlens.foreign import from_frame
 from flowlens.load import check, formats, read
 from flowlens.sample import sample, samples
+from flowlens.scan import scan
 from flowlens.selection import Selection
 from flowlens.simulate import simulate
 
 __all__ = [
+    "EngineError",
     "FlowlensError",
+    "Flows",
     "MissingExtraError",
     "MissingFieldError",
     "NotAFlowFrameError",
     "ParseError",
     "Selection",
     "TopologyError",
+    "aws",
     "check",
     "formats",
     "from_frame",
     "read",
     "sample",
     "samples",
+    "scan",
     "simulate",
 ]
 

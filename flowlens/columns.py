@@ -5,14 +5,14 @@ Where a column is not there, the error says how to get it, or why this kind of l
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from flowlens.errors import BadLine, MissingFieldError, ParseError
+from flowlens.errors import BadLine, MissingFieldError, NotAFlowFrameError, ParseError
 from flowlens.schema import BY_COLUMN, TGW_FIELDS, VPC_FIELDS, field_for
 
-__all__ = ["GATEWAY_ONLY", "VPC_ONLY", "Need", "missing_field", "typed", "why_never"]
+__all__ = ["GATEWAY_ONLY", "VPC_ONLY", "Need", "missing_field", "need_addresses", "typed", "why_never"]
 
 #: A column that an analysis needs, or several of which any one will do.
 Need = str | tuple[str, ...]
@@ -88,6 +88,23 @@ def missing_field(column: Need, what: str, columns: Collection[str] = ()) -> Mis
             f"(a format is fixed when the flow log is created, so create a new one).{otherwise}"
         )
     return MissingFieldError(f"{what} needs the column {named}, which this frame does not have.")
+
+
+def need_addresses(columns: Iterable[object], what: str, records: str, advice: str) -> None:
+    """Refuse records that do not tell who talks to whom.
+
+    Raises
+    ------
+    NotAFlowFrameError
+        With the columns that are not there, some of those that are, and what to do.
+    """
+    names = list(columns)
+    missing = {"srcaddr", "dstaddr"}.difference(names)
+    if missing:
+        raise NotAFlowFrameError(
+            f"{what} needs the columns srcaddr and dstaddr; {records} lacks {' and '.join(sorted(missing))} "
+            f"and has {', '.join(map(str, names[:8])) or 'no columns'}. {advice}"
+        )
 
 
 def typed(df: pd.DataFrame, column: str) -> pd.Series:

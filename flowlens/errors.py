@@ -6,6 +6,7 @@
     ├── ParseError            (ValueError)      a file or a line cannot be read as flow log records
     ├── NotAFlowFrameError    (AttributeError)  df.flow on a frame that holds no flow records
     ├── MissingFieldError     (KeyError)        the analysis needs a field that this log does not have
+    ├── EngineError           (NotImplementedError)  an engine lacks what the analysis needs
     ├── MissingExtraError     (ImportError)     an optional dependency is not installed
     └── TopologyError         (ValueError)      describe-* output contradicts itself or cannot be used
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass, replace
 
 __all__ = [
     "BadLine",
+    "EngineError",
     "FlowlensError",
     "MissingExtraError",
     "MissingFieldError",
@@ -97,6 +99,24 @@ class NotAFlowFrameError(FlowlensError, AttributeError):
 
 class MissingFieldError(FlowlensError, KeyError):
     """The log lacks a field that the analysis needs; the text names the LogFormat token that would add it."""
+
+
+class EngineError(FlowlensError, NotImplementedError):
+    """An engine lacks what an analysis needs.
+
+    Attributes
+    ----------
+    verb
+        The analysis.
+    engine
+        What was to run it, or to have its query printed.
+    function
+        What the engine does not have.
+    """
+
+    def __init__(self, verb: str, engine: str, function: str, advice: str) -> None:
+        super().__init__(f"{verb}() cannot be done by {engine}: it has no {function}. {advice}")
+        self.verb, self.engine, self.function = verb, engine, function
 
 
 class MissingExtraError(FlowlensError, ImportError):

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict
 from difflib import get_close_matches
-from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowlens.badlines import OnBadLines, checked, report
 from flowlens.columns import missing_field
-from flowlens.errors import BadLine, MissingFieldError, ParseError
+from flowlens.errors import BadLine, MissingFieldError
 from flowlens.frame import FrameBuilder
-from flowlens.parse import DEFAULT, Fields, Parsed, Reading, RefusedError, layout_of, parse, parse_together
+from flowlens.parse import DEFAULT, Fields, Reading, layout_of
 from flowlens.parse.forms import FORMS
 from flowlens.parse.tags import columns_of_tags, readable_tags
 from flowlens.parse.values import MILLISECONDS_FROM
 from flowlens.schema import BY_COLUMN
-from flowlens.source import InputFile, find, may_hold
+from flowlens.source import find, may_hold
 from flowlens.source.files import Source
+from flowlens.stream import parsed_files
 from flowlens.timespan import TimeSpan, time_span
 
 __all__ = ["check", "formats", "read"]
-
-_BATCH_BYTES = 1 << 20  # stored bytes of small files that are read as one
-_PROGRESS_AFTER = 2.0  # seconds: shorter work needs no bar
-_ADVICE = "fl.check(source) lists all bad lines; fl.read(source, on_bad_lines='warn') reads the good ones."
 
 
 def read(
@@ -40,7 +34,7 @@ def read(
     fields: Fields | None = None,
     time: TimeSpan | None = None,
     columns: Sequence[str] | None = None,
-    on_bad_lines: Literal["error", "warn", "skip"] = "error",
+    on_bad_lines: OnBadLines = "error",
     progress: bool | None = None,
     tag_keys: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
@@ -101,8 +95,7 @@ def read(
            srcaddr  dstport  action
     0  172.31.9.69     3389  REJECT
     """
-    if on_bad_lines not in {"error", "warn", "skip"}:
-        raise ValueError(f"on_bad_lines is {on_bad_lines!r}; it can be 'error', 'warn' or 'skip'")
+    checked(on_bad_lines)
     span = None if time is None else time_span(time)
     layout = None if fields is None else layout_of(fields)
     keys = columns_of_tags(tag_keys or {})
@@ -114,7 +107,7 @@ def read(
     files = [file for file in find(source) if span is None or may_hold(file.name, span)]
     builder = FrameBuilder()
     bad_lines: list[BadLine] = []
-    with closing(_parse_all(files, Reading("", layout, needed), progress)) as parts:
+    with closing(parsed_files(files, Reading("", layout, needed), progress)) as parts:
         for part, share in parts:
             bad_lines += part.bad_lines
             while part.tables:
@@ -122,10 +115,7 @@ def read(
                 builder.add(_within(table, span) if span else table, share)
                 del table  # its memory is for the next one
     present = builder.columns
-    if bad_lines and (on_bad_lines == "error" or not present):
-        raise ParseError(bad_lines, _ADVICE if present else "Nothing could be read.")
-    if bad_lines and on_bad_lines == "warn":
-        warnings.warn(_summary(bad_lines), stacklevel=2)
+    report(bad_lines, on_bad_lines, nothing_read=not present)
     # Where no file was opened, nobody knows which columns there would have been.
     taken = next((key for key in keys.values() if key in present), None)
     if taken is not None:
@@ -159,7 +149,7 @@ def check(source: Source, *, fields: Fields | None = None) -> pd.DataFrame:
     (np.int64(2), "srcport is 'https', not a whole number from 0 to 65535")
     """
     layout = None if fields is None else layout_of(fields)
-    with closing(_parse_all(find(source), Reading("", layout), None)) as parts:
+    with closing(parsed_files(find(source), Reading("", layout), None)) as parts:
         bad_lines = [line for part, _ in parts for line in part.bad_lines]
     names = ["file", "line", "text", "reason"]
     return pd.DataFrame({name: [getattr(line, name) for line in bad_lines] for name in names}).astype({"line": "int64"})
@@ -183,81 +173,6 @@ def formats() -> pd.DataFrame:
     return pd.DataFrame([asdict(form) for form in FORMS])
 
 
-def _parse_all(files: Sequence[InputFile], reading: Reading, progress: bool | None) -> Generator[tuple[Parsed, float]]:
-    """Parse files on all cores and yield them in their order, each with the share of all bytes that is then read.
-
-    Decompression and parsing both run outside Python's global lock.
-    """
-    cores = os.cpu_count() or 1
-    batches = _batches(files)
-    reading = replace(reading, threads=len(batches) < cores)
-    pool = ThreadPoolExecutor(cores)
-    try:
-        results = pool.map(lambda batch: _parse_batch(batch, reading), batches)
-        for batch, share in _with_progress(results, batches, progress):
-            while batch:
-                yield batch.pop(0), share
-    finally:
-        # After an interruption, files not begun yet are not begun any more.
-        pool.shutdown(cancel_futures=True)
-
-
-def _batches(files: Sequence[InputFile]) -> list[list[InputFile]]:
-    """Group neighbouring small files: AWS delivers one every five minutes, often of a few kilobytes."""
-    batches: list[list[InputFile]] = []
-    room = 0
-    for file in files:
-        if not batches or file.size > room:
-            batches.append([])
-            room = _BATCH_BYTES
-        batches[-1].append(file)
-        room -= file.size
-    return batches
-
-
-def _parse_batch(files: Sequence[InputFile], reading: Reading) -> list[Parsed]:
-    if len(files) > 1:
-        with suppress(OSError):  # one of them cannot be opened
-            together = parse_together([file.read() for file in files], reading)
-            if together is not None:
-                return [together]
-    return [_parse_file(file, replace(reading, file=file.name)) for file in files]
-
-
-def _parse_file(file: InputFile, reading: Reading) -> Parsed:
-    try:
-        return parse(file.read(), reading)
-    except RefusedError as refused:
-        return Parsed([], [BadLine(file.name, refused.line, refused.text, refused.reason)])
-    except OSError as error:
-        return Parsed([], [BadLine(file.name, 1, "", f"the file cannot be opened: {error.strerror or error}")])
-
-
-def _with_progress(
-    results: Iterable[list[Parsed]], batches: Sequence[Sequence[InputFile]], progress: bool | None
-) -> Iterator[tuple[list[Parsed], float]]:
-    from tqdm.auto import tqdm
-    from tqdm.std import tqdm as terminal
-
-    # tqdm hides itself where there is no terminal; its notebook bar cannot tell, and is wanted there.
-    hidden = None if progress is None and tqdm.__mro__[1] is terminal else progress is False
-    sizes = [sum(file.size for file in batch) for batch in batches]
-    total, done = sum(sizes), 0
-    with tqdm(
-        total=total,
-        unit="B",
-        unit_scale=True,
-        desc="reading",
-        disable=hidden,
-        delay=0 if progress else _PROGRESS_AFTER,
-        leave=False,
-    ) as bar:
-        for size, parsed in zip(sizes, results, strict=True):
-            done += size
-            yield parsed, done / total if done else 1.0
-            bar.update(size)
-
-
 def _within(table: pa.Table, span: tuple[int, int]) -> pa.Table:
     if "start" not in table.column_names:
         raise missing_field("start", "time=")
@@ -274,11 +189,3 @@ def _require(wanted: Iterable[str], present: Sequence[str]) -> None:
             f"no file has the field {missing!r}{f'; did you mean {likely[0]!r}?' if likely else ''} "
             "Without columns=, all fields are read, and df.flow.fields lists them."
         )
-
-
-def _summary(bad_lines: Sequence[BadLine]) -> str:
-    first = "\n".join(f"  {line}" for line in bad_lines[:3])
-    plural = "line" if len(bad_lines) == 1 else "lines"
-    return (
-        f"{len(bad_lines):,} {plural} could not be read and {'is' if len(bad_lines) == 1 else 'are'} left out:\n{first}"
-    )

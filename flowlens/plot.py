@@ -14,13 +14,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from flowlens.flows import Measure
 from flowlens.reduce.summary import need_measure
+from flowlens.reductions import Measure
 from flowlens.service import protocol_name
 from flowlens.timespan import width_in_seconds
 
 if TYPE_CHECKING:
-    from flowlens.accessor import FlowAccessor
+    from flowlens.analyses import Analyses
 
 __all__ = ["FlowPlot"]
 
@@ -32,7 +32,7 @@ _ROLES = {"ACCEPT": (_BLUE, ""), "REJECT": (_ORANGE, "///")}
 class FlowPlot:
     """Pictures of a frame of flow log records. Each method returns the matplotlib `Axes` it drew on."""
 
-    def __init__(self, flow: FlowAccessor) -> None:
+    def __init__(self, flow: Analyses) -> None:
         self._flow = flow
 
     def __call__(self) -> Axes:

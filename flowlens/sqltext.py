@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flowlens.flows import Measure, Reductions
+from flowlens.narrowing import Narrowing
+from flowlens.partitions import COLUMNS, Partition, within
+from flowlens.reductions import Measure, Reductions
+from flowlens.selection import Selection
+from flowlens.timespan import time_span
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from flowlens.engine import Filters
+
 __all__ = ["SqlText"]
 
 
-class SqlText(Reductions[str]):
-    """The analyses as SQL text, for the console of another engine."""
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SqlText(Narrowing["SqlText"], Reductions[str]):
+    """The analyses as SQL text, for the console of another engine.
 
-    def __init__(self, flows: ir.Table, dialect: str, interval: Callable[[], int]) -> None:
-        # Few analyses ask for the interval, and finding it runs over all records.
-        self._flows, self._dialect, self._find_interval = flows, dialect, interval
+    Attributes
+    ----------
+    columns, table
+        The columns of the table there, and its name.
+    dialect
+        The engine.
+    partition
+        How its table is partitioned, where queries have to say which partitions they mean.
+    filters
+        The selections that the records pass.
+    find_interval
+        Returns the aggregation interval: few analyses ask for it, and finding it runs over all records.
+    """
+
+    columns: Sequence[str]
+    table: str
+    dialect: str
+    partition: Partition | None
+    filters: Filters
+    find_interval: Callable[[], int]
 
     def __repr__(self) -> str:
-        return f"<SQL for {self._dialect}: call an analysis, for example .top_talkers()>"
+        return f"<SQL for {self.dialect}: call an analysis, for example .top_talkers()>"
 
     def matrix(self, rows: str = "src_group", cols: str = "dst_group", *, values: Measure = "bytes") -> str:
         """Cross two columns, one row a cell: SQL cannot make columns of values.
@@ -45,12 +70,31 @@ class SqlText(Reductions[str]):
         """
         from flowlens.reduce import summary
 
-        return self._reduce(lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
+        return self._reduce("matrix", lambda flows: summary.matrix(flows, rows=rows, cols=cols, values=values))
 
-    def _reduce(self, reduction: Callable[[ir.Table], ir.Table]) -> str:
-        from flowlens.engine import sql
+    def _where(self, any_of: Sequence[Selection]) -> SqlText:
+        return replace(self, filters=(*self.filters, tuple(any_of)))
 
-        return sql(reduction(self._flows), self._dialect)
+    def _reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table]) -> str:
+        from flowlens.engine import lacks, narrowed, sql
+
+        with lacks(verb, self.dialect):
+            return sql(reduction(narrowed(self._records(), self.filters)), self.dialect)
+
+    def _records(self) -> ir.Table:
+        """Return the table, less the partitions that no selected time lies in."""
+        from flowlens.engine import flows_of_words
+
+        times = [any_of[0].time for any_of in self.filters if len(any_of) == 1 and any_of[0].time is not None]
+        if self.partition is None or not times:
+            return flows_of_words(self.columns, name=self.table)
+        partitions = [column for column in COLUMNS[self.partition] if column not in self.columns]
+        table = flows_of_words([*self.columns, *partitions], name=self.table)
+        for time in times:
+            bounds = (None if side is None else moment for side, moment in zip(time, time_span(time), strict=True))
+            predicate = within(table, self.partition, *bounds)
+            table = table if predicate is None else table.filter(predicate)
+        return table.select(*self.columns)
 
     def _interval(self) -> int:
-        return self._find_interval()
+        return self.find_interval()

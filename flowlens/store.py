@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from operator import itemgetter
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import numpy as np
@@ -46,13 +49,18 @@ _COMPRESSION = "zstd"
 _DICTIONARY_BYTES = 8 << 20  # by default one: fewer than 100,000 addresses
 
 _FILES_AT_ONCE = min(os.cpu_count() or 1, 4)  # each takes the memory of its row group
+_MOST_OPEN = 64  # files; systems give a process 256 and more
 
 # More than one letter, because one is a drive; one slash, because Path("s3://logs") has lost the other.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
-def write_parquet(df: pd.DataFrame, target: str | os.PathLike[str], partition_by: Sequence[str]) -> list[Path]:
-    """Write a frame of records below a folder and return the files; nothing is overwritten and nothing half written.
+def write_parquet(
+    frames: Generator[pd.DataFrame], target: str | os.PathLike[str], partition_by: Sequence[str]
+) -> list[Path]:
+    """Write frames of records below a folder and return the files; nothing is overwritten and nothing half written.
+
+    All frames have the same columns; what belongs into one folder makes one file, in the order of the frames.
 
     Raises
     ------
@@ -71,17 +79,18 @@ def write_parquet(df: pd.DataFrame, target: str | os.PathLike[str], partition_by
     """
     keys = _keys(partition_by)
     folder = _folder(target)
-    records = _as_aws_names(df, keys)
-    if keys and "start" not in records.columns:
-        raise missing_field("start", f"making folders by {', '.join(keys)} (partition_by=() makes none)")
-    if records.empty and keys and _first_file(folder):
-        return []  # there is a table already, and nothing to add to it
-    parts = _parts(records, keys)
-    for place in parts:
-        _refuse_other_layouts(folder, place, keys)
-        _refuse_doubling(folder / place)
-    table = pa.table({name: _column(records, name) for name in records.columns})
-    return _write(table, {folder / place: rows for place, rows in parts.items()})
+    # Closed also where something fails: the files that are being read would otherwise stay open with the traceback.
+    with closing(frames), _Files(folder, keys) as files:
+        for frame in frames:
+            records = _as_aws_names(frame, keys)
+            if keys and "start" not in records.columns:
+                raise missing_field("start", f"making folders by {', '.join(keys)} (partition_by=() makes none)")
+            if records.empty and keys and _first_file(folder):
+                continue  # there is a table already, and nothing to add to it
+            parts = _parts(records, keys)
+            files.check(parts)
+            files.write(pa.table({name: _column(records, name) for name in records.columns}), parts)
+    return files.written
 
 
 # --- What is asked for ---
@@ -266,52 +275,102 @@ def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:
 # --- Files ---
 
 
-def _write(table: pa.Table, parts: Mapping[Path, np.ndarray]) -> list[Path]:
-    """Write all files under names that no reader looks at, and give them their names when all are complete."""
-    # The name is of this call alone: folders of two accounts can be copied into one without losing a file.
-    name = f"flow-logs-{uuid4().hex}.parquet"
-    hidden = f".{name}.unfinished"  # DuckDB's '*.parquet' would match a name that only begins with a dot
-    schema = _with_used_words(table.slice(0, 0)).schema
-    made: list[Path] = []
-    pool = ThreadPoolExecutor(_FILES_AT_ONCE)
-    try:
-        for folder in parts:
-            made += [path for path in (*reversed(folder.parents), folder) if not path.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-        for _ in pool.map(lambda folder: _write_file(folder / hidden, schema, table, parts[folder]), parts):
-            pass  # only to raise what one of them raised
-        for folder in parts:
-            (folder / hidden).rename(folder / name)
-    except BaseException:  # an interruption is none of the Exceptions
-        pool.shutdown(cancel_futures=True)
-        _remove([folder / file for folder in parts for file in (hidden, name)], made)
-        raise
-    pool.shutdown()
-    return [folder / name for folder in parts]
+class _Files:
+    """One file a folder, under names that no reader looks at until all of them are complete."""
+
+    def __init__(self, target: Path, keys: Sequence[str]) -> None:
+        self._target, self._keys = target, keys
+        # The name is of this call alone: folders of two accounts can be copied into one without losing a file.
+        self._name = f"flow-logs-{uuid4().hex}"
+        #: Of each folder the file that is written, the one that waits longest first.
+        self._open: dict[str, pq.ParquetWriter] = {}
+        #: All files, by the hidden name that each has until all are complete.
+        self._files: dict[Path, Path] = {}
+        self._places: Counter[str] = Counter()
+        self._made: list[Path] = []
+        self._pool = ThreadPoolExecutor(_FILES_AT_ONCE)
+        #: The files, when they are complete.
+        self.written: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=failed is not None)
+        try:
+            self._close(len(self._open))
+            if failed is None:
+                for hidden, path in sorted(self._files.items(), key=itemgetter(1)):
+                    self.written.append(hidden.rename(path))
+        except BaseException:
+            self._remove()
+            raise
+        if failed is not None:
+            self._remove()
+
+    def check(self, places: Iterable[str]) -> None:
+        """Refuse to write where files are already, or where folders are made otherwise."""
+        for place in places:
+            if place not in self._places:
+                _refuse_other_layouts(self._target, place, self._keys)
+                _refuse_doubling(self._target / place)
+
+    def write(self, table: pa.Table, parts: Mapping[str, np.ndarray]) -> None:
+        """Append the rows of a table, of each part to the file of its folder."""
+        schema = _with_used_words(table.slice(0, 0)).schema
+        for some in _some_at_a_time(list(parts)):
+            # Those that are written now go behind those that wait.
+            going_on = {place: self._open.pop(place) for place in some if place in self._open}
+            self._close(len(self._open) + len(some) - _MOST_OPEN)
+            self._open |= {place: going_on.get(place) or self._new(place, schema) for place in some}
+            for _ in self._pool.map(lambda place: _append(self._open[place], table, parts[place]), some):
+                pass  # only to raise what one of them raised
+
+    def _close(self, count: int) -> None:
+        """Close the files that wait longest."""
+        for place in list(self._open)[: max(count, 0)]:
+            self._open.pop(place).close()
+
+    def _new(self, place: str, schema: pa.Schema) -> pq.ParquetWriter:
+        folder = self._target / place
+        self._made += [path for path in (*reversed(folder.parents), folder) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        # Records of a folder that come back after its file was closed make another one.
+        self._places[place] += 1
+        name = f"{self._name}.parquet" if self._places[place] == 1 else f"{self._name}-{self._places[place]}.parquet"
+        # DuckDB's "*.parquet" would match a name that only begins with a dot.
+        hidden = folder / f".{name}.unfinished"
+        self._files[hidden] = folder / name
+        # Counters and times repeat too rarely for a dictionary to save anything.
+        repeats = [
+            field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_int32(field.type)
+        ]
+        return pq.ParquetWriter(
+            hidden,
+            schema,
+            compression=_COMPRESSION,
+            use_dictionary=repeats,
+            dictionary_pagesize_limit=_DICTIONARY_BYTES,
+            store_schema=False,  # of Arrow, which would tell readers to make dictionaries where others see strings
+        )
+
+    def _remove(self) -> None:
+        for path in (*self._files, *self._files.values()):
+            with suppress(OSError):  # it was not written yet
+                path.unlink()
+        for folder in reversed(self._made):
+            with suppress(OSError):  # not empty: somebody else has written there
+                folder.rmdir()
 
 
-def _remove(files: Iterable[Path], folders: Sequence[Path]) -> None:
-    for file in files:
-        with suppress(OSError):  # it was not written yet
-            file.unlink()
-    for folder in reversed(folders):
-        with suppress(OSError):  # not empty: somebody else has written there
-            folder.rmdir()
+def _some_at_a_time(places: list[str]) -> Iterator[list[str]]:
+    return (places[begin : begin + _MOST_OPEN] for begin in range(0, len(places), _MOST_OPEN))
 
 
-def _write_file(path: Path, schema: pa.Schema, table: pa.Table, rows: np.ndarray) -> None:
-    # Counters and times repeat too rarely for a dictionary to save anything.
-    repeats = [field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_int32(field.type)]
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression=_COMPRESSION,
-        use_dictionary=repeats,
-        dictionary_pagesize_limit=_DICTIONARY_BYTES,
-        store_schema=False,  # of Arrow, which would tell readers to make dictionaries where others see strings
-    ) as file:
-        for begin in range(0, len(rows), _ROW_GROUP):
-            file.write_table(_with_used_words(table.take(pa.array(rows[begin : begin + _ROW_GROUP]))), _ROW_GROUP)
+def _append(file: pq.ParquetWriter, table: pa.Table, rows: np.ndarray) -> None:
+    # A file without records holds the columns.
+    for begin in range(0, len(rows), _ROW_GROUP):
+        file.write_table(_with_used_words(table.take(pa.array(rows[begin : begin + _ROW_GROUP]))), _ROW_GROUP)
 
 
 def _with_used_words(table: pa.Table) -> pa.Table:

@@ -31,7 +31,7 @@ import pyarrow as pa
 from formats import gz, parquet_of, rows
 
 import flowlens as fl
-from flowlens import load
+from flowlens import stream
 from flowlens.parse import compression, delimited, pieces, plain_documents, text
 from flowlens.parse.layout import Fields
 from flowlens.schema import field_for
@@ -385,7 +385,7 @@ def without_shortcuts() -> Iterator[None]:
         return None
 
     with (
-        mock.patch.object(load, "parse_together", nothing),
+        mock.patch.object(stream, "parse_together", nothing),
         mock.patch.object(compression, "_undamaged", nothing),
         mock.patch.object(delimited, "_table", nothing),
         mock.patch.object(plain_documents, "taken", nothing),

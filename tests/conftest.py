@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -33,3 +34,15 @@ def _every_figure_is_closed():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """Spark itself, on two cores of this machine. It takes some seconds to start, once for all tests."""
+    from engines import connect_to_spark
+
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.fail("Spark needs Java 17 or newer: apt install default-jre-headless, or brew install openjdk")
+    connection = connect_to_spark()
+    yield connection
+    connection._session.stop()

@@ -14,6 +14,7 @@ import pytest
 
 import flowlens as fl
 from flowlens.accessor import FlowAccessor
+from flowlens.insights import InsightsText
 from flowlens.plot import FlowPlot
 from flowlens.sqltext import SqlText
 
@@ -21,11 +22,13 @@ PACKAGE = Path(fl.__file__).parent
 
 #: From the top of the house to the bottom: a room imports only rooms above it.
 ROOMS = [
-    "errors", "schema", "timespan", "service", "cidr", "columns", "selection", "abilities", "engine", "source", "parse",
-    "frame", "load", "foreign", "sample", "reduce", "flows", "sqltext", "plot", "store", "accessor", "simulate",
+    "errors", "badlines", "schema", "timespan", "service", "cidr", "address_text", "columns", "selection", "predicates",
+    "abilities", "source", "parse", "stream", "frame", "load", "foreign", "sample", "engine", "reduce",
+    "narrowing", "reductions", "partitions", "sqltext", "insights", "aws", "plot", "store", "analyses", "accessor",
+    "flows", "scan", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
-LATE = {("accessor", "plot"), ("plot", "accessor"), ("flows", "sqltext", "plot"), ("flows", "accessor")}
+LATE = {("plot", "analyses")}
 #: Libraries that one room alone may import, at whatever place.
 OWNERS = {"duckdb": "engine", "matplotlib": "plot", "boto3": "source", "ipywidgets": "explore"}
 
@@ -129,7 +132,7 @@ def test_import_sets_nothing_up_beyond_df_flow():
 def test_all_is_exactly_what_can_be_imported():
     submodules = {module.name for module in pkgutil.iter_modules(fl.__path__)}
     public = {name for name in vars(fl) if not name.startswith("_")} - submodules
-    # `simulate` is a room and the function of that name.
+    # `simulate` is a room and the function of that name, `aws` a room that is public as it is.
     assert public | (set(fl.__all__) & submodules) == set(fl.__all__)
     assert all(hasattr(fl, name) for name in fl.__all__)
     assert fl.__all__ == sorted(fl.__all__)
@@ -146,9 +149,10 @@ def test_every_module_says_what_it_is_for_and_lists_what_it_offers(path):
 
 
 FUNCTIONS = [pytest.param(getattr(fl, name), id=name) for name in fl.__all__ if inspect.isfunction(getattr(fl, name))]
-METHODS = [
+FUNCTIONS_OF_AWS = [pytest.param(getattr(fl.aws, name), id=f"aws.{name}") for name in fl.aws.__all__]
+METHODS = FUNCTIONS_OF_AWS + [
     pytest.param(member, id=f"{cls.__name__}.{name}")
-    for cls in (FlowAccessor, FlowPlot, SqlText, fl.Selection)
+    for cls in (FlowAccessor, fl.Flows, FlowPlot, SqlText, InsightsText, fl.Selection)
     for name, member in inspect.getmembers(cls, inspect.isfunction)
     if not name.startswith("_")
 ]
@@ -193,6 +197,14 @@ SIGNATURES = {
     fl.read: "source, *, fields=None, time=None, columns=None, on_bad_lines='error', progress=None, tag_keys=None",
     fl.from_frame: "df, *, fields=None",
     fl.check: "source, *, fields=None",
+    fl.scan: "source, *, fields=None, time=None, on_bad_lines='error', progress=None",
+    fl.Flows: "table",
+    fl.Flows.count: "self",
+    fl.Flows.head: "self, n=5",
+    fl.Flows.collect: "self",
+    fl.Flows.sql: "self, dialect='duckdb', *, table='flows', time=None, partition='projection'",
+    fl.Flows.insights: "self, *, fields=None",
+    fl.aws.athena_ddl: "fields, location, *, table='vpc_flow_logs', partition='projection', format='text'",
     FlowAccessor.top_talkers: "self, n=10, *, by='bytes', key='srcaddr'",
     FlowAccessor.timeline: "self, freq='5min', *, by='action'",
     FlowAccessor.pairs: "self, n=None, *, by='bytes', keys=('srcaddr', 'dstaddr')",
@@ -229,6 +241,7 @@ def test_signatures_are_those_of_the_contract(function):
         (fl.ParseError, ValueError),
         (fl.NotAFlowFrameError, AttributeError),
         (fl.MissingFieldError, KeyError),
+        (fl.EngineError, NotImplementedError),
         (fl.MissingExtraError, ImportError),
         (fl.TopologyError, ValueError),
     ],

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
 from formats import START, frame, names_of, read, record, rows, text
@@ -349,3 +350,14 @@ def test_on_random_traffic_a_loop_over_the_records_finds_the_same_conversations(
         return
     found = rows(read(text(records, names_of(records))).flow.conversations(timeout=idle))
     assert sorted(map(turned, found)) == by_loop(records, idle)
+
+
+def test_records_that_start_together_are_one_conversation_whatever_their_order():
+    # Engines may put them in another order each time they are asked; among so many, some are.
+    ports = np.arange(20_000)
+    client = pd.DataFrame({"srcaddr": "10.0.0.1", "dstaddr": "10.9.9.9", "srcport": 1024 + ports, "dstport": 443})
+    client = client.assign(protocol=6, packets=1)
+    before = client.assign(start=START, end=START + 59, bytes=0)
+    together = [client.assign(start=START + 5000, end=START + 5059, bytes=size) for size in range(1, 7)]
+    df = pd.concat([before, *together]).sample(frac=1, random_state=3, ignore_index=True)
+    assert df.flow.conversations().groupby("records").size().to_dict() == {1: 20_000, 6: 20_000}

@@ -616,7 +616,7 @@ def test_two_copies_of_a_gzip_file_behind_each_other_are_both_read():
 @pytest.mark.parametrize("sizes", [(1, 400, 3), (400, 1, 3), (1, 1, 1, 1, 5000), (0, 7, 0), (3,)])
 def test_files_read_one_by_one_give_the_records_of_all_whatever_their_sizes(sizes, monkeypatch):
     # Files of a megabyte are read by themselves; here every file is.
-    monkeypatch.setattr("flowlens.load._BATCH_BYTES", 0)
+    monkeypatch.setattr("flowlens.stream._BATCH_BYTES", 0)
     files, expected = [], []
     for place, size in enumerate(sizes):
         records = [record(bytes=1000 * place + number, start=START + number % 60) for number in range(size)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -13,6 +16,7 @@ from sqlglot import exp
 from strategies import TRAFFIC
 
 import flowlens as fl
+from flowlens.sqltext import SqlText
 
 VERBS = {
     "top_talkers": lambda to: to.top_talkers(3),
@@ -28,7 +32,26 @@ VERBS = {
     "conversations with timeout": lambda to: to.conversations(timeout=90),
     "coverage": lambda to: to.coverage(),
     "gaps": lambda to: to.gaps(),
+    "pairs of a prefix": lambda to: narrow(to, src="10.0.0.0/20").pairs(),
+    "ports of prefixes of both families": lambda to: narrow(to, host=["10.0.0.0/23", "2001:db8::/33"]).ports(),
+    "selected by all there is": lambda to: narrow(
+        to, protocol="tcp", dst_port=["443", "20-30"], src_port="1024-65535", action="REJECT", status="OK"
+    ).top_talkers(),
+    "of some time": lambda to: narrow(to, time=(START + 30, START + 1000)).conversations(),
+    "between": lambda to: (
+        to.between("10.0.0.5", "10.0.1.0/24").pairs()
+        if isinstance(to, SqlText)
+        else to.between("10.0.0.5", "10.0.1.0/24").flow.pairs()
+    ),
 }
+
+
+def narrow(to, **clauses):
+    """Select, and return that of which verbs can be asked."""
+    selected = to.select(**clauses)
+    return selected if isinstance(selected, SqlText) else selected.flow
+
+
 DIALECTS = ["duckdb", "athena", "spark"]
 verbs = pytest.mark.parametrize("verb", VERBS)
 dialects = pytest.mark.parametrize("dialect", DIALECTS)
@@ -97,7 +120,7 @@ def test_duckdb_runs_the_text_on_words_and_seconds_to_the_result_of_the_verb(ver
 @pytest.mark.parametrize("dialect", ["athena", "spark"])
 def test_the_text_of_other_dialects_means_the_same(verb, dialect):
     (query,) = sqlglot.transpile(VERBS[verb](DF.flow.sql(dialect)), read=dialect, write="duckdb")
-    same(run(query, table_of(RECORDS, "-")), VERBS[verb](DF.flow))
+    same(run(query, in_folders(RECORDS)), VERBS[verb](DF.flow))
 
 
 @verbs
@@ -193,3 +216,117 @@ def test_a_log_without_times_prints_what_needs_none(dialect):
     assert "COUNT" in df.flow.sql(dialect).fan_out()
     with pytest.raises(fl.MissingFieldError, match="start"):
         df.flow.sql(dialect).gaps()
+
+
+# --- Partitions of Athena ---
+
+DAY = 86400
+
+
+def in_folders(records, late: int = 0) -> pa.Table:
+    """Return records as Athena sees them in AWS's folders: with the day of the five minutes in which each ends."""
+    times = [None if rec["end"] is None else datetime.fromtimestamp(rec["end"] + late, UTC) for rec in records]
+    table = table_of(records, "-")
+    for name, part in (("day", "%Y/%m/%d"), ("year", "%Y"), ("month", "%m"), ("mday", "%d")):
+        words = ["1970/01/01" if time is None else time.strftime(part) for time in times]
+        table = table.append_column(name, pa.array(words, pa.string()))
+    return table
+
+
+def of_partitions(table: pa.Table, partition: str) -> pa.Table:
+    if partition == "hive":
+        table = table.drop_columns("day").rename_columns(
+            [n if n != "mday" else "day" for n in table.column_names if n != "day"]
+        )
+    return table
+
+
+@pytest.mark.parametrize(
+    ("partition", "time", "conditions"),
+    [
+        ("projection", ("2026-03-10 14:00", "2026-03-10 15:00"), ["day = '2026/03/10'"]),
+        ("projection", ("2026-03-10", "2026-03-12"), ["day >= '2026/03/10'", "day <= '2026/03/12'"]),
+        ("projection", ("2026-12-31 23:50", None), ["day >= '2026/12/31'"]),
+        ("projection", (None, "2027-01-01"), ["day <= '2027/01/01'"]),
+        ("hive", ("2026-03-10 14:00", "2026-03-10 15:00"), ["year = '2026'", "month = '03'", "day = '10'"]),
+        ("hive", ("2026-03-10", "2026-03-12"), ["month = '03'", "day >= '10'", "day <= '12'"]),
+    ],
+)
+def test_a_time_names_the_partitions_that_can_hold_it(partition, time, conditions):
+    query = DF.flow.sql("athena", table="logs", time=time, partition=partition).pairs()
+    assert query == DF.flow.sql("athena", table="logs", partition=partition).select(time=time).pairs()
+    for condition in conditions:
+        assert condition in query.replace('"t0".', "").replace('"', "")
+
+
+def test_without_a_time_or_without_partitions_no_partition_is_named():
+    assert '"day"' not in DF.flow.sql("athena").pairs()
+    assert '"day"' not in DF.flow.sql("athena", time=(START, None), partition=None).pairs()
+    assert '"day"' not in DF.flow.sql("duckdb", time=(START, None)).pairs()
+    assert '"start"' in DF.flow.sql("duckdb", time=(START, None)).pairs()
+    with pytest.raises(ValueError, match="'projection', 'hive', or None"):
+        DF.flow.sql("athena", partition="hourly")
+
+
+MOMENTS = st.integers(START - 40 * DAY, START + 40 * DAY)
+
+
+@settings(max_examples=60)
+@given(
+    starts=st.lists(MOMENTS, min_size=1, max_size=8),
+    length=st.sampled_from([0, 59, 600]),
+    late=st.integers(0, 500),
+    span=st.tuples(st.one_of(st.none(), MOMENTS), st.one_of(st.none(), MOMENTS)),
+    partition=st.sampled_from(["projection", "hive"]),
+)
+def test_no_record_of_a_time_lies_in_a_partition_that_is_not_read(starts, length, late, span, partition):
+    if None not in span:
+        span = tuple(sorted(span))
+    near = [moment for moment in span if moment is not None]
+    records = [record(start=start, end=start + length) for start in [*starts, *near, *(moment - 1 for moment in near)]]
+    df = read(text(records))
+    query = df.flow.sql("athena", time=span, partition=partition).top_talkers()
+    (there,) = sqlglot.transpile(query, read="athena", write="duckdb")
+    same(run(there, of_partitions(in_folders(records, late), partition)), df.flow.select(time=span).flow.top_talkers())
+
+
+@pytest.mark.parametrize("partition", ["projection", "hive"])
+def test_partitions_out_of_the_time_are_not_read(partition):
+    records = [record(start=START + day * DAY, end=START + day * DAY) for day in range(-405, 405, 9)]
+    query = read(text(records)).flow.sql("athena", time=(START, START + 1), partition=partition).top_talkers()
+    where = sqlglot.parse_one(query, dialect="athena").find(exp.Where).this
+    columns = {"projection": ["day"], "hive": ["year", "month", "day"]}[partition]
+    kept = [
+        condition
+        for condition in where.flatten()
+        if {column.name for column in condition.find_all(exp.Column)} <= set(columns)
+    ]
+    assert kept
+    condition = " AND ".join(part.sql("duckdb") for part in kept).replace('"t0".', "")
+    names = f"SELECT count(*) FROM flows WHERE {condition}"
+    assert run(names, of_partitions(in_folders(records), partition)) == [(1,)]
+
+
+def test_selections_of_flows_are_in_their_text():
+    flows = fl.scan(io.BytesIO(text(RECORDS, names_of(RECORDS)))).rejected().select(src="198.51.100.0/24")
+    same(run(flows.sql("duckdb").pairs(), table_of(RECORDS, "-")), flows.pairs())
+    assert flows.sql("athena").ports() == DF.flow.sql("athena").rejected().select(src="198.51.100.0/24").ports()
+
+
+@dialects
+def test_a_table_of_a_database_is_named_with_it(dialect):
+    query = DF.flow.sql(dialect, table="security.flow_logs").pairs(3)
+    (table,) = [table for table in sqlglot.parse_one(query, dialect=dialect).find_all(exp.Table) if table.db]
+    assert (table.db, table.name) == ("security", "flow_logs")
+
+
+def test_outside_of_frames_the_records_are_read_once():
+    for verb in ("top_talkers", "fan_out", "timeline", "pairs", "ports", "top_talkers by flows of interfaces"):
+        tables = sqlglot.parse_one(VERBS[verb](DF.flow.sql("athena")), dialect="athena").find_all(exp.Table)
+        assert [table.name for table in tables] == ["flows"], verb
+
+
+@pytest.mark.parametrize("table", ["", "a.", "a..b", "a.b.c.d"])
+def test_what_is_no_name_of_a_table_is_refused(table):
+    with pytest.raises(ValueError, match="is no name of a table"):
+        DF.flow.sql("athena", table=table).pairs()

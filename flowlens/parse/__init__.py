@@ -6,21 +6,32 @@ A new form is one more file here that turns bytes into `Parsed`, one more line i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from typing import IO
 
 import pyarrow as pa
 
 from flowlens.errors import BadLine
-from flowlens.parse.compression import decompress
+from flowlens.parse.compression import DamagedError, decompress, is_compressed, unpack
 from flowlens.parse.delimited import csv_header, read_csv
 from flowlens.parse.documents import read_json, read_messages, read_payloads
+from flowlens.parse.large import read_text_in_pieces
 from flowlens.parse.layout import DEFAULT, Fields, Layout, layout_of
 from flowlens.parse.lines import BOM, line_ends
 from flowlens.parse.lookalikes import refuse_foreign_bytes, refuse_foreign_names, refuse_foreign_text
 from flowlens.parse.named import read_named, refuse_what_is_no_record
 from flowlens.parse.naming import columns_of, message_name
 from flowlens.parse.ocsf import is_ocsf
-from flowlens.parse.parquet import PARQUET_MAGIC, read_parquet, read_parquet_together
+from flowlens.parse.parquet import (
+    PARQUET_MAGIC,
+    as_aws_writes_it,
+    parquet_columns,
+    read_parquet,
+    read_parquet_in_pieces,
+    read_parquet_together,
+)
 from flowlens.parse.reading import Parsed, Reading, RefusedError
 from flowlens.parse.security_lake import read_ocsf
 from flowlens.parse.text import read_text, read_together
@@ -32,13 +43,17 @@ __all__ = [
     "Parsed",
     "Reading",
     "RefusedError",
+    "columns_in",
+    "is_parquet_of_aws",
     "layout_of",
     "parse",
+    "parse_in_pieces",
     "parse_together",
     "read_table",
 ]
 
 _LOOKED_AT = 4096  # bytes: enough to tell one form from another
+_BEGINNING = 1 << 16  # bytes: enough to tell the fields of lines
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")  # what '>' in Windows PowerShell writes
 _EXCEL_SEPARATOR = re.compile(rb'\A"?sep=[,;]"?\s*')
 _GZIP_IN_BASE64 = b"H4sI"
@@ -74,6 +89,56 @@ def _number_behind(parsed: Parsed, plain: bytes) -> int:
         records: int = sum(table.num_rows for table in parsed.tables) + len(parsed.bad_lines)
         return max(records, *(bad.line for bad in parsed.bad_lines), 0) + 1
     return line_ends(plain) + 1
+
+
+def parse_in_pieces(open_file: Callable[[], IO[bytes]], stored: int, reading: Reading) -> Iterator[Parsed]:
+    """Read a file that may be too large to hold: lines and row groups a few megabytes at a time, other forms whole.
+
+    Raises
+    ------
+    RefusedError
+        If the file is no flow log, or its layout cannot be known.
+    """
+    with open_file() as file:
+        if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+            yield from read_parquet_in_pieces(file, stored, reading)
+            return
+    chunks = unpack(open_file, stored)
+    with suppress(DamagedError):  # at once
+        first = next(chunks, b"")
+        if _is_text(first) and not is_compressed(first):
+            yield from read_text_in_pieces(chain([first], chunks), reading)
+            return
+    with open_file() as file:
+        yield parse(file.read(), reading)
+
+
+def columns_in(open_file: Callable[[], IO[bytes]], stored: int, reading: Reading) -> list[str]:
+    """Return the columns of a file, looking no further into it than its form demands.
+
+    Raises
+    ------
+    RefusedError
+        If the file is no flow log, or its layout cannot be known.
+    """
+    with open_file() as file:
+        if file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC:
+            return parquet_columns(file, stored, reading)
+    first = b""
+    with suppress(DamagedError):
+        first = next(unpack(open_file, stored), b"")
+    if _is_text(first) and not is_compressed(first):
+        parsed = read_text(first[: first.rfind(b"\n", 0, _BEGINNING) + 1] or first, reading)
+    else:
+        with open_file() as file:
+            parsed = parse(file.read(), reading)
+    return list(dict.fromkeys(name for table in parsed.tables for name in table.column_names))
+
+
+def is_parquet_of_aws(open_file: Callable[[], IO[bytes]], stored: int) -> bool:
+    """Tell whether a file is Parquet with the columns and types that AWS writes, so that any engine can read it."""
+    with open_file() as file:
+        return file.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC and as_aws_writes_it(file, stored)
 
 
 def parse_together(files: Sequence[bytes], reading: Reading) -> Parsed | None:

@@ -112,12 +112,12 @@ def _read_apart(data: bytes, reading: Reading) -> Parsed:
     headers = _headers(data)
     parsed, refusals = Parsed(), []
     for begin, end in zip(headers, [*headers[1:], len(data)], strict=True):
-        above = line_ends(data, begin)
+        first = line_ends(data, begin) + 1
         try:
-            part = read_csv(data[begin:end], reading).below(above)
+            part = read_csv(data[begin:end], reading).below(first - 1)
         except RefusedError as refused:
             refusals.append(refused)
-            part = Parsed([], lines_below_bad_header(data[begin:end], above + 1, refused.reason, reading.file))
+            part = Parsed([], lines_below_bad_header(data[begin:end], first, refused.reason, reading.file, first))
         parsed.tables += part.tables
         parsed.bad_lines += part.bad_lines
     if len(refusals) == len(headers):

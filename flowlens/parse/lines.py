@@ -55,10 +55,16 @@ def tokens_of(line: bytes) -> list[str]:
     return [token.decode("utf-8") for token in takewhile(lambda token: not token.startswith(b"#"), line.split())]
 
 
-def lines_below_bad_header(text: bytes, line: int, reason: str, file: str) -> list[BadLine]:
-    """Report the header that a text begins with, and all lines below it: which value is which field's is not known."""
+def lines_below_bad_header(text: bytes, line: int, reason: str, file: str, header: int) -> list[BadLine]:
+    """Report the lines of a text below a bad header, and that one: which value is which field's is not known.
+
+    Parameters
+    ----------
+    line, header
+        The number of the first line of the text, and of the header.
+    """
     return [
-        BadLine(file, number, raw.decode("utf-8", "replace"), reason, None if number == line else line)
+        BadLine(file, number, raw.decode("utf-8", "replace"), reason, None if number == header else header)
         for number, raw in enumerate(unix_lines(text).split(b"\n"), start=line)
         if raw.strip() and not raw.lstrip().startswith(b"#")
     ]

@@ -70,12 +70,11 @@ def read_named(
     with ThreadPoolExecutor() as pool:
         each = pool.map if reading.threads else map
         found = list(each(lambda column: _values(field_for(column), table[names[column]]), wanted))
-    columns = {column: values for column, (values, _) in zip(wanted, found, strict=True)}
-    wrong = {column: mask for column, (_, mask) in zip(wanted, found, strict=True)}
-    good = pa.table(columns)
-    bad = _any(list(wrong.values()))
-    if not pc.any(bad).as_py():
+    good = pa.table({column: values for column, (values, _) in zip(wanted, found, strict=True)})
+    wrong = {column: mask for column, (_, mask) in zip(wanted, found, strict=True) if mask is not None}
+    if not wrong:
         return Parsed([good])
+    bad = _any(list(wrong.values()))
     rows = pc.indices_nonzero(bad)
     texts = pa.table({name: _encoded(table[name]).take(rows).dictionary_decode() for name in table.column_names})
     masks = pa.table({column: mask.take(rows) for column, mask in wrong.items()})
@@ -102,17 +101,22 @@ def _reason(field: Field, value: str | None) -> str:
     return complaint(field, shown) or f"{field.name} is {shown!r}"
 
 
-def _values(field: Field, column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
-    """Return a column in the type of its field, and for each value whether it cannot be right."""
+def _values(field: Field, column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array | None]:
+    """Return a column in the type of its field, and for each value whether it cannot be right; None where all can."""
     plain = _plain(field, column)
     if pa.types.is_integer(plain.type):
+        ends = pc.min_max(plain).as_py()
+        if ends["min"] is None or (ends["min"] >= 0 and ends["max"] <= largest(field)):
+            return plain.cast(arrow_type(field)), None
         wrong = pc.fill_null(pc.or_(pc.less(plain, 0), pc.greater(plain, largest(field))), False)
         return pc.if_else(wrong, None, plain).cast(arrow_type(field)), wrong
     words, codes = plain.dictionary, plain.indices
     if field.name == "account-id":
         words = with_their_zeros(words)
     found, unsound = _texts(field, words) if field.kind in {"text", "address"} else _numbers(field, words)
-    wrong = pc.fill_null(pc.take(unsound, codes), False)
+    wrong = pc.fill_null(pc.take(unsound, codes), False) if pc.any(unsound).as_py() else None
+    if wrong is not None and not pc.any(wrong).as_py():  # a word that stands in the dictionary and nowhere else
+        wrong = None
     if pa.types.is_integer(found.type):
         return pc.take(found, codes), wrong
     return (plain if found is plain.dictionary else pc.take(found, codes).dictionary_encode().cast(TEXT)), wrong
@@ -156,19 +160,32 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = pa.chunked_array(
-            [_strings(chunk.dictionary).take(chunk.indices) for chunk in column.chunks], pa.string()
-        )
-    elif kind != pa.string():
-        column = pa.chunked_array([_strings(chunk) for chunk in column.chunks], pa.string())
-    encoded = pa.chunked_array(column.dictionary_encode(), TEXT).unify_dictionaries().combine_chunks()
+    if kind == TEXT and all(_are_distinct(chunk.dictionary) for chunk in column.chunks):
+        encoded = column.unify_dictionaries().combine_chunks()
+    else:
+        encoded = _encoded_anew(column)
     try:
         encoded.dictionary.validate(full=True)
     except pa.ArrowInvalid:  # a string type is no promise of UTF-8
         words = [_text(word) for word in encoded.dictionary.cast(pa.binary()).to_pylist()]
         return pa.array(words, pa.string()).take(encoded.indices).dictionary_encode()
     return encoded
+
+
+def _are_distinct(words: pa.StringArray) -> bool:
+    distinct: int = pc.count_distinct(words).as_py()
+    return words.null_count == 0 and distinct == len(words)
+
+
+def _encoded_anew(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = pa.chunked_array(
+            [_strings(chunk.dictionary).take(chunk.indices) for chunk in column.chunks], pa.string()
+        )
+    elif kind != pa.string():
+        column = pa.chunked_array([_strings(chunk) for chunk in column.chunks], pa.string())
+    return pa.chunked_array(column.dictionary_encode(), TEXT).unify_dictionaries().combine_chunks()
 
 
 def _strings(values: pa.Array) -> pa.StringArray:

@@ -38,16 +38,21 @@ class Reading:
         The columns to read; all where None.
     threads
         Whether to parse this one file on all cores.
+    met
+        All columns that were found so far, wanted or not, each with the file that had it first.
     """
 
     file: str
     layout: Layout | None = None
     columns: frozenset[str] | None = None
     threads: bool = False
+    met: dict[str, str] = field(default_factory=dict, hash=False)
 
     def wanted(self, names: Layout) -> list[str]:
         """Return the columns to read; where none of them is here, the first one still counts the records."""
         fields = [name for name in names if not name.startswith(ENVELOPE)]
+        for name in fields:
+            self.met.setdefault(name, self.file)
         return [name for name in fields if self.columns is None or name in self.columns] or fields[:1]
 
 

@@ -33,7 +33,7 @@ from flowlens.parse.reading import ENVELOPE, Parsed, Reading, RefusedError
 from flowlens.parse.values import MILLISECONDS_FROM, arrow_type, column_is_clean, seconds_of
 from flowlens.schema import field_for
 
-__all__ = ["read_text", "read_together"]
+__all__ = ["opening_of", "read_text", "read_together"]
 
 _PIECES = 8
 _SMALL = 16_384  # bytes: about 150 lines, read one by one in a millisecond
@@ -90,7 +90,7 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
     head = text[:_HEAD]
     skipped = len(BOM) if head.startswith(BOM) else 0
     try:
-        opening = _opening(head[skipped:], reading)
+        opening = opening_of(head[skipped:], reading)
     except RefusedError as refused:
         raise _UncleanError from refused
     if opening is None:
@@ -106,7 +106,7 @@ def _body(text: bytes, reading: Reading) -> tuple[Layout, memoryview]:
 
 def _read_with_care(data: bytes, reading: Reading) -> Parsed:
     data = unix_lines(data)
-    opening = _opening(data, reading)
+    opening = opening_of(data, reading)
     if opening is None:
         return Parsed()
     parsed, segments = Parsed(), _segments(data, *opening)
@@ -116,7 +116,7 @@ def _read_with_care(data: bytes, reading: Reading) -> Parsed:
         raise RefusedError(line, line_at(data, begin).decode("utf-8", "replace"), problems[0])
     for (layout, begin, end, line), problem in zip(segments, problems, strict=True):
         if problem:
-            parsed.bad_lines += lines_below_bad_header(data[begin:end], line, problem, reading.file)
+            parsed.bad_lines += lines_below_bad_header(data[begin:end], line, problem, reading.file, line)
         else:
             _corner(data[begin:end], layout, line, reading, parsed)
             # Where no line is good, the header still says which columns there would be.
@@ -124,7 +124,7 @@ def _read_with_care(data: bytes, reading: Reading) -> Parsed:
     return parsed
 
 
-def _opening(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
+def opening_of(data: bytes, reading: Reading) -> tuple[Layout, int, int] | None:
     """Return the layout of a text, where its first record starts and in which line; None where it holds nothing."""
     begin, line = _first_content(data)
     if begin == len(data):

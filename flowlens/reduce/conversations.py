@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import says, traffic
+from flowlens.reduce.records import remembered, says, traffic
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -47,6 +47,7 @@ def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
     )
 
 
+@remembered
 def conversations(flows: ir.Table, *, timeout: int | None, interval: int) -> ir.Table:
     records = _keyed(flows)
     idle = default_idle(records, interval) if timeout is None else ibis.literal(timeout)
@@ -128,7 +129,8 @@ def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
     short = timed.anti_join(lasting, _KEY).mutate(number=ibis.literal(0, "int64"))
     long = timed.inner_join(lasting, _KEY).select(*timed.columns)
     before = ibis.window(group_by=_KEY, order_by="start", rows=(None, -1))
-    so_far = ibis.window(group_by=_KEY, order_by="start", rows=(None, 0))
+    # A range: of records that start together one begins the conversation, and the others belong to it in any order.
+    so_far = ibis.window(group_by=_KEY, order_by="start", range=(None, 0))
     # The first record of a key has nothing before it.
     begun = long.mutate(begins=(long.start - long.end.max().over(before) > long.idle).fill_null(False).cast("int64"))
     numbered = begun.mutate(number=begun.begins.sum().over(so_far).cast("int64")).drop("begins")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import chosen, says
+from flowlens.reduce.records import chosen, remembered, says
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,12 +17,14 @@ __all__ = ["coverage", "gaps", "interval_signs", "window"]
 _LONGER_THAN_A_MINUTE = 90
 
 
+@remembered
 def window(flows: ir.Table) -> ir.Table:
     """Return one row: the first `start` and the last `end`, as `first` and `last`."""
     t = chosen(flows, "window", "start", "end")
     return t.agg(first=t.start.min(), last=t.end.max())
 
 
+@remembered
 def interval_signs(flows: ir.Table) -> ir.Table:
     """Return one row: how many records there are with times, and how many of them are longer than a minute."""
     t = chosen(flows, "interval", "start", "end")
@@ -30,6 +32,7 @@ def interval_signs(flows: ir.Table) -> ir.Table:
     return t.agg(records=span.count(), long=(span > _LONGER_THAN_A_MINUTE).sum().fill_null(0))
 
 
+@remembered
 def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
     t = chosen(flows, "gaps", "interface_id", "start", "end")
     t = t.filter(t.start.notnull() & t.end.notnull())
@@ -46,6 +49,7 @@ def gaps(flows: ir.Table, *, interval: int) -> ir.Table:
     return found.order_by(["interface_id", "start"])
 
 
+@remembered
 def coverage(flows: ir.Table, *, interval: int) -> ir.Table:
     t = chosen(flows, "coverage", "interface_id", "start", "end", "log_status")
     per_interface = t.group_by("interface_id").agg(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from flowlens.columns import missing_field
-from flowlens.reduce.records import total, traffic
+from flowlens.reduce.records import remembered, total, traffic
 from flowlens.reduce.summary import need_measure, ranked
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ CAUSES = {
 _MEASURES = ("packets_lost", "flows", "packets")
 
 
+@remembered
 def losses(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
     need_measure("losses", "by", by, _MEASURES)
     counters = {column: cause for column, cause in CAUSES.items() if column in flows.columns}

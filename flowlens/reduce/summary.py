@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import says, total, traffic
+from flowlens.reduce.records import are_codes, remembered, says, total, traffic
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["fan_out", "matrix", "need_measure", "pairs", "ports", "ranked", "timeline", "top_talkers"]
+__all__ = [
+    "fan_out", "matrix", "need_measure", "number_of_rows", "pairs", "peer_of", "ports", "ranked", "timeline",
+    "top_talkers",
+]  # fmt: skip
 
 _MEASURES = ("flows", "packets", "bytes")
 
@@ -24,18 +27,27 @@ def need_measure(verb: str, argument: str, by: str, allowed: Sequence[str] = _ME
 
 
 def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
-    return flows.group_by(list(keys)).agg(
-        flows=flows.count(), packets=total(flows, "packets"), bytes=total(flows, "bytes")
-    )
+    return flows.group_by(list(keys)).agg(**_measures(flows))
+
+
+def _measures(flows: ir.Table) -> dict[str, ir.IntegerScalar]:
+    return {"flows": flows.count(), "packets": total(flows, "packets"), "bytes": total(flows, "bytes")}
 
 
 def ranked(table: ir.Table, by: str, keys: Sequence[str], n: int | None) -> ir.Table:
     """Order by a measure, largest first, ties by key, so that every engine returns the same rows, and take `n`."""
     ordered = table.order_by([ibis.desc(by), *(table[key].asc() for key in keys)])
-    return ordered if n is None else ordered.limit(_rows(n))
+    return ordered if n is None else ordered.limit(number_of_rows(n))
 
 
-def _rows(n: int) -> int:
+def number_of_rows(n: int) -> int:
+    """Return `n` as an integer.
+
+    Raises
+    ------
+    ValueError
+        If it is no number of rows.
+    """
     try:
         rows = index(n)
     except TypeError:
@@ -45,24 +57,33 @@ def _rows(n: int) -> int:
     return rows
 
 
-def _peer_of(key: str) -> str:
+def peer_of(key: str) -> str:
+    """Return the column of the ends that an end of this kind talks to."""
     return "srcaddr" if key in {"dstaddr", "pkt_dstaddr", "dstport"} else "dstaddr"
 
 
+@remembered
 def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Table:
     need_measure("top_talkers", "by", by)
-    peer = _peer_of(key)
+    columns = [key, *_MEASURES, "peers", "share"]
+    if not are_codes(flows):
+        records = _with(flows, "top_talkers", key, "packets", "bytes", peer_of(key))
+        measured = records.group_by(key).agg(**_measures(records), peers=records[peer_of(key)].nunique())
+        return ranked(_with_share(measured, by).select(columns), by, [key], n)
     # Two tables of records and not one with all columns: what is asked twice, DuckDB would copy first.
-    counted, met = (_with(flows, "top_talkers", key, *columns) for columns in [("packets", "bytes"), (peer,)])
-    measured = _measured(counted, [key])
-    top = ranked(measured.mutate(share=measured[by] / measured[by].sum().nullif(0)), by, [key], n)
+    counted, met = (_with(flows, "top_talkers", key, *names) for names in [("packets", "bytes"), (peer_of(key),)])
+    top = ranked(_with_share(_measured(counted, [key]), by), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
     shown = met.inner_join(top.select(key), key)
-    peers = shown.group_by(key).agg(peers=shown[peer].nunique())
-    joined = top.join(peers, key).select(key, *_MEASURES, "peers", "share")
-    return ranked(joined, by, [key], None)
+    peers = shown.group_by(key).agg(peers=shown[peer_of(key)].nunique())
+    return ranked(top.join(peers, key).select(columns), by, [key], None)
 
 
+def _with_share(measured: ir.Table, by: str) -> ir.Table:
+    return measured.mutate(share=measured[by] / measured[by].sum().nullif(0))
+
+
+@remembered
 def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
     keys = [] if by is None else [by]
     records = traffic(flows, "timeline", "start", "packets", "bytes", *keys)
@@ -71,17 +92,20 @@ def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
     return _measured(binned, ["start", *keys]).order_by(["start", *keys])
 
 
+@remembered
 def pairs(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
     need_measure("pairs", "by", by)
     return ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
 
 
+@remembered
 def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
     need_measure("matrix", "values", values)
     measured = _measured(traffic(flows, "matrix", rows, cols, "packets", "bytes"), [rows, cols])
     return measured.select(rows, cols, values).order_by([rows, cols])
 
 
+@remembered
 def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
     need_measure("ports", "by", by)
     records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
@@ -91,23 +115,36 @@ def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
 
 def _service_port(records: ir.Table) -> ir.IntegerColumn:
     """Return the port of the side that offers the service, told by SYN and SYN-ACK where logged, else the lower one."""
-    lower = ibis.least(records.srcport, records.dstport)
+    # The least of a number and a missing one is the number to DuckDB and Spark, and missing to Athena.
+    lower = ibis.least(records.srcport.coalesce(records.dstport), records.dstport.coalesce(records.srcport))
     if "tcp_flags" not in records.columns:
         return lower
     syn, ack = (records.tcp_flags & 2) > 0, (records.tcp_flags & 16) > 0
     return ibis.cases((syn & ~ack, records.dstport), (syn & ack, records.srcport), else_=lower)
 
 
+@remembered
 def fan_out(flows: ir.Table, *, key: str) -> ir.Table:
-    # Each distinct count by itself, over a table that is no wider than it needs: engines count one fast and two slowly.
-    sent = _with(flows, "fan_out", key, optional=["action"])
-    rejected = says(sent, "action", "REJECT") if "action" in sent.columns else ibis.literal(False)
-    counted = sent.group_by(key).agg(flows=sent.count(), rejected=sent.count(where=rejected))
-    for name, column in (("peers", _peer_of(key)), ("ports", "dstport")):
-        reached = _with(flows, "fan_out", key, column)
-        counted = counted.join(reached.group_by(key).agg(reached[column].nunique().name(name)), key)
+    distinct = {"peers": peer_of(key), "ports": "dstport"}
+    if are_codes(flows):
+        sent = _with(flows, "fan_out", key, optional=["action"])
+        counted = sent.group_by(key).agg(**_refused(sent))
+        # Each distinct count by itself, over a table no wider than it needs: DuckDB counts one fast and two slowly.
+        for name, column in distinct.items():
+            reached = _with(flows, "fan_out", key, column)
+            counted = counted.join(reached.group_by(key).agg(reached[column].nunique().name(name)), key)
+    else:
+        sent = _with(flows, "fan_out", key, *distinct.values(), optional=["action"])
+        counted = sent.group_by(key).agg(
+            **_refused(sent), **{name: sent[column].nunique() for name, column in distinct.items()}
+        )
     ordered = counted.select(key, "peers", "ports", "flows", "rejected")
     return ordered.order_by([ibis.desc("peers"), ibis.desc("flows"), key])
+
+
+def _refused(records: ir.Table) -> dict[str, ir.IntegerScalar]:
+    rejected = says(records, "action", "REJECT") if "action" in records.columns else ibis.literal(False)
+    return {"flows": records.count(), "rejected": records.count(where=rejected)}
 
 
 def _with(flows: ir.Table, verb: str, key: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:

@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
 
@@ -33,6 +34,10 @@ class InputFile:
         """Return the bytes as stored, compressed or not."""
         return self.content.read_bytes() if isinstance(self.content, Path) else self.content
 
+    def open(self) -> IO[bytes]:
+        """Return the bytes as stored to be read piece by piece."""
+        return self.content.open("rb") if isinstance(self.content, Path) else BytesIO(self.content)
+
 
 def find(source: Source) -> list[InputFile]:
     """Return the files behind `source`, in the order given, folders and globs sorted by name.
@@ -43,7 +48,7 @@ def find(source: Source) -> list[InputFile]:
     for path in _named(source):
         if isinstance(path, Path):
             status = path.stat()
-            files.setdefault((status.st_dev, status.st_ino), InputFile(str(path), status.st_size, path))
+            files.setdefault((status.st_dev, status.st_ino), InputFile(str(path), status.st_size, path.absolute()))
         else:
             files[len(files)] = _open_file(path)
     return list(files.values())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["may_hold"]
+__all__ = ["EARLIER", "may_hold"]
 
 _FILE = re.compile(r"_vpcflowlogs_[^/\\]*_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z_[^/\\]*$")
 # Plain, organisation and Hive layouts, by day or by hour: .../vpcflowlogs/<region>/2026/03/10/14/ and
@@ -27,8 +27,8 @@ _PARTITIONS = re.compile(
 
 _SLOT, _HOUR, _DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 
-# The longest aggregation interval, and as much again for delivery.
-_EARLIER = timedelta(minutes=20)
+#: So much earlier than its folder says a record may start: the longest aggregation interval, and as much for delivery.
+EARLIER = timedelta(minutes=20)
 
 
 def may_hold(path: str, span: tuple[int, int]) -> bool:
@@ -40,7 +40,7 @@ def may_hold(path: str, span: tuple[int, int]) -> bool:
 def _starts(path: str) -> tuple[float, float] | None:
     """Return between which moments the records of a file start, the second excluded."""
     slot = _slot(_FILE.search(path), _SLOT) or _slot(_FOLDERS.search(path))
-    earlier = _EARLIER
+    earlier = EARLIER
     if slot is None:
         slot, earlier = _slot(_PARTITIONS.search(path)), timedelta(0)
     return None if slot is None else ((slot[0] - earlier).timestamp(), slot[1].timestamp())

@@ -1,0 +1,33 @@
+"""Cursors of DuckDB, closed after use; Ctrl-C while one is used is what it is everywhere in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+__all__ = ["cursor_of"]
+
+
+@contextmanager
+def cursor_of(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a cursor.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts a query.
+    """
+    cursor = database.cursor()
+    try:
+        yield cursor
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        # So DuckDB's Python says what its library calls an interruption.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        cursor.close()
