@@ -87,7 +87,7 @@ def missing_field(column: Need, what: str, columns: Collection[str] = ()) -> Mis
             f"{what} needs {named}, which this log does not have. Add {tokens} to the LogFormat of the flow log "
             f"(a format is fixed when the flow log is created, so create a new one).{otherwise}"
         )
-    return MissingFieldError(f"{what} needs the column {named}, which this frame does not have.")
+    return MissingFieldError(f"{what} needs the column {named}, which is not there.")
 
 
 def need_addresses(columns: Iterable[object], what: str, records: str, advice: str) -> None:
