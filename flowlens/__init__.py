@@ -5,7 +5,7 @@
 
 from pandas.api.extensions import register_dataframe_accessor as _register
 
-from flowlens import aws
+from flowlens import aws, groups
 from flowlens.accessor import FlowAccessor as _FlowAccessor
 from flowlens.errors import (
     EngineError,
@@ -19,10 +19,12 @@ from flowlens.errors import (
 from flowlens.flows import Flows
 from flowlens.foreign import from_frame
 from flowlens.load import check, formats, read
-from flowlens.sample import sample, samples
+from flowlens.prices import prices
+from flowlens.sample import sample, sample_topology, samples
 from flowlens.scan import scan
 from flowlens.selection import Selection
 from flowlens.simulate import simulate
+from flowlens.topology import Topology, is_logged
 
 __all__ = [
     "EngineError",
@@ -33,13 +35,18 @@ __all__ = [
     "NotAFlowFrameError",
     "ParseError",
     "Selection",
+    "Topology",
     "TopologyError",
     "aws",
     "check",
     "formats",
     "from_frame",
+    "groups",
+    "is_logged",
+    "prices",
     "read",
     "sample",
+    "sample_topology",
     "samples",
     "scan",
     "simulate",

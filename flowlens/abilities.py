@@ -12,7 +12,8 @@ __all__ = ["NEEDS", "Ability", "ability"]
 
 _ENDS = ("srcaddr", "dstaddr")
 _VOLUME = (*_ENDS, "packets", "bytes")
-_FIVE_TUPLE = (*_ENDS, "srcport", "dstport", "protocol")
+_PORTS = ("srcport", "dstport", "protocol")
+_FIVE_TUPLE = (*_ENDS, *_PORTS)
 _LOST = tuple(field.column for field in TGW_FIELDS if field.name.startswith("packets-lost"))
 
 #: The fields without which an analysis cannot run; of those in a tuple of their own, any one is enough. Most analyses
@@ -33,7 +34,14 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "ports": (*_FIVE_TUPLE, "packets", "bytes"),
     "fan_out": (*_ENDS, "dstport"),
     "losses": (*_ENDS, _LOST),
+    "costs": (*_ENDS, "bytes", ("interface_id", "resource_id", "tgw_id", "tgw_attachment_id")),
     "conversations": (*_FIVE_TUPLE, "packets", "bytes", "start", "end"),
+    "add_groups": _ENDS,
+    "add_networks": _ENDS,
+    "add_scope": _ENDS,
+    "add_services": _PORTS,
+    "add_direction": (*_ENDS, ("flow_direction", "interface_id")),
+    "add_resources": _ENDS,
     "reject_pairs": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
     "diagnose": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
 }
@@ -81,6 +89,9 @@ def ability(verb: str, columns: Collection[str]) -> Ability:
         raise ValueError(f"{verb!r} is no analysis of flowlens; there are {', '.join(NEEDS)}")
     needs = [(need,) if isinstance(need, str) else need for need in NEEDS[verb]]
     lacking = [need for need in needs if not any(column in columns for column in need)]
-    missing = tuple(column for need in lacking for column in need)
+    # Of fields any one of which is enough, those that this kind of log can have.
+    missing = tuple(
+        column for need in lacking for column in [one for one in need if not why_never(one, columns)] or need
+    )
     reasons = dict.fromkeys(why_never(column, columns) for column in missing)
     return Ability(verb, missing, "; ".join(reason for reason in reasons if reason))

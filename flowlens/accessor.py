@@ -10,16 +10,19 @@ import pandas as pd
 
 from flowlens.analyses import Analyses
 from flowlens.columns import need_addresses
+from flowlens.enriching import Enriching
 from flowlens.narrowing import Narrowing
 from flowlens.selection import Selection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from flowlens.enrichment import Enrichment
+
 __all__ = ["FlowAccessor"]
 
 
-class FlowAccessor(Analyses, Narrowing[pd.DataFrame]):
+class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
     """Analyses of a frame of flow log records: ``df.flow``.
 
     Every method returns a new frame; the frame itself is never changed. pandas makes a new accessor at each access, so
@@ -56,3 +59,7 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame]):
         mask = np.logical_or.reduce([selection.mask(self._df) for selection in any_of])
         # Unlike df[mask], this is a frame of its own for pandas 2, which otherwise warns when it is changed.
         return self._df.take(np.flatnonzero(mask))
+
+    def _with(self, enrichment: Enrichment) -> pd.DataFrame:
+        enrichment.check(self._df.columns)
+        return self._df.assign(**enrichment.of_frame(self._df))

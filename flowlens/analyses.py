@@ -17,11 +17,12 @@ from flowlens.schema import BY_COLUMN
 from flowlens.timespan import TimeSpan
 
 if TYPE_CHECKING:
-    from flowlens.engine import Filters
+    from flowlens.engine import Step
     from flowlens.insights import InsightsText
     from flowlens.partitions import Partition
     from flowlens.plot import FlowPlot
     from flowlens.sqltext import SqlText
+    from flowlens.topology import Topology
 
 __all__ = ["Analyses"]
 
@@ -29,8 +30,8 @@ __all__ = ["Analyses"]
 class Analyses(Reductions[pd.DataFrame]):
     """Reductions that give a frame, whatever computes them."""
 
-    #: What narrows the records down beyond the table that holds them.
-    _filters: Filters = ()
+    #: What is done with the records beyond the table that holds them.
+    _steps: tuple[Step, ...] = ()
 
     @abstractmethod
     def _columns(self) -> Sequence[str]:
@@ -42,6 +43,11 @@ class Analyses(Reductions[pd.DataFrame]):
 
     def _interval(self) -> int:
         return self.interval or 600
+
+    def _meetings(self) -> pd.DataFrame:
+        from flowlens.reduce.ownership import meetings
+
+        return self._reduce("add_direction", meetings)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -135,6 +141,67 @@ class Analyses(Reductions[pd.DataFrame]):
         crossed: pd.DataFrame = table.set_index([rows, cols])[values].unstack(fill_value=0)
         return crossed
 
+    def costs(self, prices: pd.DataFrame | None = None, *, topology: Topology | None = None) -> pd.DataFrame:
+        """Tell what the traffic costs by the path that it takes, who makes it, and what would be cheaper.
+
+        Each byte counts once on a path, although both interfaces and a gateway on the way logged it. Several paths may
+        charge for it: a NAT gateway for processing, the internet egress behind it, the way there from another zone.
+        Prices by the hour are not in the log. Where it has SKIPDATA records, the sums are a lower bound.
+        Where VPCs have the same addresses, vpc-id tells the zones of what stays within one and is logged at both ends;
+        an address that they share has no zone in what else there is.
+
+        Parameters
+        ----------
+        prices : pandas.DataFrame, optional
+            The table of `flowlens.prices`, edited: `path` and `usd_per_gb`, US dollars for 2**30 bytes. By default list
+            prices of us-east-1 in the first tier.
+        topology : Topology, optional
+            Tells which interface is that of a NAT gateway, transit gateway or endpoint, and the zones of addresses.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a path, gateway, source and destination, dearest first. Rows of different paths may charge for the
+            same bytes, so sum `bytes` within a path only; ``bill.groupby("path")["usd"].sum()`` is the bill by path.
+
+            - `path`: a path of `flowlens.prices`, or *unattributed*, one row a reason,
+            - `via`: id of the gateway or of its interface, and its name from the topology; missing where there is none,
+            - `source`, `destination`: who. At a NAT gateway the client and the far end, bytes of both directions
+              together. AWS services are named where the log tells them, what is behind an address where the topology
+              does; other addresses with less than 1 % of the bytes of the path are together as *internet*, *internal*
+              or *others in* their zone,
+            - `bytes`,
+            - `usd` and `usd_per_gb`, missing where there is no price,
+            - `why`: how the path is known,
+            - `advice`: what would be cheaper, and how much that saves; empty where there is none,
+            - `missing`: tuple of the fields, as AWS names them, that would tell more and are not in the log.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+        ValueError
+            If a price is none, or not there; it names the row.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> bill = fl.sample().flow.costs(topology=fl.sample_topology())
+        >>> bill.loc[bill["path"] == "NAT gateway", ["source", "destination", "bytes", "usd"]].head(2)
+                       source    destination       bytes       usd
+        1           EC2 batch  198.51.100.23  6746859544  0.282758
+        5  others in euw1-az1     192.0.2.80    71364095  0.002991
+        """
+        from flowlens.costs import costs
+        from flowlens.prices import checked
+        from flowlens.reduce.costs import sightings
+        from flowlens.topology import need_topology
+
+        usd_per_gb = checked(prices)
+        if topology is not None:
+            need_topology(topology, "costs")
+        return costs(self._reduce("costs", sightings), usd_per_gb, topology)
+
     # --- Take it elsewhere, show ---
 
     def sql(
@@ -189,8 +256,9 @@ class Analyses(Reductions[pd.DataFrame]):
             table=table,
             dialect=dialect,
             partition=parted,
-            filters=self._filters,
+            steps=self._steps,
             find_interval=self._interval,
+            find_meetings=self._meetings,
         )
         return text if time is None else text.select(time=time)
 
@@ -233,7 +301,7 @@ class Analyses(Reductions[pd.DataFrame]):
         from flowlens.insights import InsightsText, fields_of_log
 
         log = fields_of_log(self._columns()) if fields is None else layout_of(fields)
-        return InsightsText(log, self._filters)
+        return InsightsText(log, self._steps)
 
     def to_parquet(
         self, target: str | os.PathLike[str], *, partition_by: Sequence[str] = ("year", "month", "day")

@@ -44,6 +44,22 @@ _NOT_AT_A_GATEWAY = {
     "traffic_path": "the path is that between tgw_attachment_id and tgw_pair_attachment_id",
 }
 
+#: What adds the columns that are no fields.
+_ADDED_BY = {
+    f"{end}_{name}": verb
+    for end in ("src", "dst")
+    for name, verb in (
+        ("group", "add_groups(...)"),
+        ("network", "add_networks()"),
+        ("scope", "add_scope()"),
+        ("resource", "add_resources(topology)"),
+    )
+}
+_ADDED_BY |= dict.fromkeys(("service", "protocol_name", "flags", "path", "aws_service"), "add_services()")
+_ADDED_BY |= dict.fromkeys(
+    ("direction", "local", "remote", "real_local", "real_remote", "initiator", "initiator_by"), "add_direction()"
+)
+
 #: What can be done without a field, by analysis.
 _WITHOUT = {("timeline", "action"): " Pass by=None, or another column to split by."}
 
@@ -87,7 +103,8 @@ def missing_field(column: Need, what: str, columns: Collection[str] = ()) -> Mis
             f"{what} needs {named}, which this log does not have. Add {tokens} to the LogFormat of the flow log "
             f"(a format is fixed when the flow log is created, so create a new one).{otherwise}"
         )
-    return MissingFieldError(f"{what} needs the column {named}, which is not there.")
+    added = f" {_ADDED_BY[lacking[0]]} adds it." if lacking[0] in _ADDED_BY else ""
+    return MissingFieldError(f"{what} needs the column {named}, which is not there.{added}")
 
 
 def need_addresses(columns: Iterable[object], what: str, records: str, advice: str) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 __all__ = [
     "BadLine",
@@ -51,6 +52,8 @@ class BadLine:
         What is wrong with it, or with the header above it.
     header
         The line of that header, where it is that.
+    unit
+        What is numbered: the lines of a file, or the rows of a table.
     """
 
     file: str
@@ -58,6 +61,7 @@ class BadLine:
     text: str
     problem: str
     header: int | None = None
+    unit: Literal["line", "row"] = "line"
 
     @property
     def reason(self) -> str:
@@ -71,7 +75,7 @@ class BadLine:
 
     def __str__(self) -> str:
         shown = self.text if len(self.text) <= 160 else f"{self.text[:157]}..."
-        return f"{self.file}, line {self.line}: {self.reason}\n    {shown}"
+        return f"{self.file}, {self.unit} {self.line}: {self.reason}\n    {shown}"
 
 
 class ParseError(FlowlensError, ValueError):
@@ -87,7 +91,7 @@ class ParseError(FlowlensError, ValueError):
 
     def __init__(self, bad_lines: Sequence[BadLine], advice: str) -> None:
         first, others = bad_lines[0], len(bad_lines) - 1
-        count = f"and {others:,} more bad line{'s' if others > 1 else ''}. " if others else ""
+        count = f"and {others:,} more bad {first.unit}{'s' if others > 1 else ''}. " if others else ""
         super().__init__(f"{first}\n{count}{advice}")
         self.bad_lines = tuple(bad_lines)
         self.file, self.line, self.text, self.reason = first.file, first.line, first.text, first.reason

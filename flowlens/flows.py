@@ -10,6 +10,7 @@ import pandas as pd
 
 from flowlens.analyses import Analyses
 from flowlens.columns import need_addresses
+from flowlens.enriching import Enriching
 from flowlens.narrowing import Narrowing
 from flowlens.selection import Selection
 from flowlens.timespan import time_span
@@ -17,16 +18,17 @@ from flowlens.timespan import time_span
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from flowlens.engine import Filters, Records
+    from flowlens.engine import Records, Step
+    from flowlens.enrichment import Enrichment
 
 __all__ = ["Flows"]
 
 
-class Flows(Narrowing["Flows"], Analyses):
+class Flows(Analyses, Narrowing["Flows"], Enriching["Flows"]):
     """Flow log records in a database, in Spark, in Athena, or in files larger than memory.
 
-    It has the methods of ``df.flow``. Those that narrow down give another `Flows` and compute nothing; those that
-    reduce run where the records are, and give a frame.
+    It has the methods of ``df.flow``. Those that narrow down or add columns give another `Flows` and compute nothing;
+    those that reduce run where the records are, and give a frame.
 
     Parameters
     ----------
@@ -63,11 +65,14 @@ class Flows(Narrowing["Flows"], Analyses):
             records.table.columns, "fl.Flows", "this table", "Rename the columns: table.rename(srcaddr='source', ...)."
         )
         self._records = records
-        self._filters: Filters = ()
+        self._steps: tuple[Step, ...] = ()
 
     def __repr__(self) -> str:
-        narrowed = "".join(f", where {' or '.join(map(repr, any_of))}" for any_of in self._filters)
-        return f"<flow log records in {self._records.engine}, {len(self.fields)} fields{narrowed}>"
+        done = "".join(
+            f", where {' or '.join(map(repr, step))}" if isinstance(step, tuple) else f", {step.verb}"
+            for step in self._steps
+        )
+        return f"<flow log records in {self._records.engine}, {len(self.fields)} fields{done}>"
 
     @property
     def flow(self) -> Flows:
@@ -106,7 +111,7 @@ class Flows(Narrowing["Flows"], Analyses):
         ...     fl.scan(folder).rejected().count()
         5144
         """
-        return self._records.count(self._filters)
+        return self._records.count(self._steps)
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Return the first records; of files in their order, otherwise any.
@@ -133,7 +138,7 @@ class Flows(Narrowing["Flows"], Analyses):
         """
         from flowlens.reduce.summary import number_of_rows
 
-        return self._records.frame("head", self._filters, number_of_rows(n))
+        return self._records.frame("head", self._steps, number_of_rows(n))
 
     def collect(self) -> pd.DataFrame:
         """Return all records as a frame, which has to fit into memory: some 60 bytes a record.
@@ -152,19 +157,31 @@ class Flows(Narrowing["Flows"], Analyses):
         >>> df.flow
         <flow log records: 902, 29 fields>
         """
-        return self._records.frame("collect", self._filters)
+        return self._records.frame("collect", self._steps)
 
     def _columns(self) -> Sequence[str]:
-        return tuple(self._records.table.columns)
+        from flowlens.engine import columns_after
+
+        return tuple(columns_after(self._records.table.columns, self._steps))
 
     def _frames(self) -> Generator[pd.DataFrame]:
-        return self._records.frames("to_parquet", self._filters)
+        return self._records.frames("to_parquet", self._steps)
 
     def _reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:
-        return self._records.reduce(verb, reduction, self._filters)
+        return self._records.reduce(verb, reduction, self._steps)
 
     def _where(self, any_of: Sequence[Selection]) -> Flows:
-        time = any_of[0].time if len(any_of) == 1 else None
-        flows = Flows(self._records if time is None else self._records.within(time_span(time)))
-        flows._filters = (*self._filters, tuple(any_of))
+        # Where other records tell about this one, files of other times have to be looked at, too.
+        alone = all(isinstance(step, tuple) or step.of_one_record for step in self._steps)
+        time = any_of[0].time if alone and len(any_of) == 1 else None
+        records = self._records if time is None else self._records.within(time_span(time))
+        return self._after(tuple(any_of), records)
+
+    def _with(self, enrichment: Enrichment) -> Flows:
+        enrichment.check(self._columns())
+        return self._after(enrichment, self._records)
+
+    def _after(self, step: Step, records: Records) -> Flows:
+        flows = Flows(records)
+        flows._steps = (*self._steps, step)
         return flows

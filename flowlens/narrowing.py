@@ -53,7 +53,8 @@ class Narrowing(ABC, Generic[Result]):
         interface : str or list of str
             Interface ids.
         direction : str or list of str
-            ``"ingress"`` or ``"egress"``, as in `flow_direction`.
+            ``"ingress"`` or ``"egress"``, as in `flow_direction`; where the log has none, in the `direction` that
+            `add_direction` adds.
         time : (start, end)
             Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
         status : str or list of str

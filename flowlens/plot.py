@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from flowlens.reduce.summary import need_measure
+from flowlens.reduce.summary import need_measure, number_of_rows
 from flowlens.reductions import Measure
 from flowlens.service import protocol_name
 from flowlens.timespan import width_in_seconds
@@ -26,6 +28,12 @@ __all__ = ["FlowPlot"]
 
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 _OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+
+_NO_NAME, _OTHERS_OF = "(none)", " others"
+
+#: Beyond these the numbers in the cells of a matrix could not be read.
+_MOST_CELLS_WITH_TEXT = 150
+
 _ROLES = {"ACCEPT": (_BLUE, ""), "REJECT": (_ORANGE, "///")}
 
 
@@ -141,6 +149,51 @@ class FlowPlot:
         ]
         return _titled(_bars(ax, labels, table[by], [""] * len(table)), f"Service ports by {by}", by)
 
+    def matrix(
+        self,
+        rows: str = "src_group",
+        cols: str = "dst_group",
+        *,
+        values: Measure = "bytes",
+        n: int = 20,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw who sends how much to whom as a heat map; the colours are on a logarithmic scale.
+
+        Parameters
+        ----------
+        rows, cols : str
+            The columns to cross.
+        values : {"bytes", "packets", "flows"}
+            What to draw.
+        n : int
+            How many rows and columns, the largest, which are the first; the others are summed up in one more.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample().flow.add_groups(fl.groups.subnets(fl.sample_topology()))
+        >>> df.flow.plot.matrix().get_title()
+        'Bytes from src_group (rows) to dst_group (columns)'
+        """
+        need_measure("plot.matrix", "values", values)
+        number_of_rows(n)
+        table = self._flow.pairs(keys=(rows, cols), by=values)
+        crossed = _crossed(table, rows, cols, values, n)
+        ax = _axes(ax, 2.5 + 0.75 * max(crossed.shape[1], 3), 1.2 + 0.36 * max(crossed.shape[0], 3))
+        if crossed.empty:
+            _say_nothing_here(ax)
+        else:
+            _draw_cells(ax, crossed, values)
+        ax.set(title=f"{values.capitalize()} from {rows} (rows) to {cols} (columns)", xlabel=cols, ylabel=rows)
+        return ax
+
 
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     if ax is not None:
@@ -180,6 +233,41 @@ def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str
     return ax
 
 
+def _crossed(table: pd.DataFrame, rows: str, cols: str, values: str, n: int) -> pd.DataFrame:
+    """Cross the two columns of a long table, largest first, what is behind the first `n` in one more at the end.
+
+    Rows and columns have one order, so that what is in both meets on the diagonal.
+    """
+    named = {column: table[column].astype(object).where(table[column].notna(), _NO_NAME) for column in (rows, cols)}
+    for column, names in named.items():
+        largest = table[values].groupby(names).sum().nlargest(n).index
+        others = names.nunique() - len(largest)
+        if others > 1:  # one alone is as well shown by its name
+            named[column] = names.where(names.isin(largest), f"{others:,}{_OTHERS_OF}")
+    crossed: pd.DataFrame = table[values].groupby([named[rows], named[cols]]).sum().unstack(fill_value=0)
+    size = crossed.sum(axis=1).add(crossed.sum(axis=0), fill_value=0).sort_values(ascending=False, kind="stable")
+    order = sorted(size.index, key=lambda name: name == _NO_NAME or str(name).endswith(_OTHERS_OF))
+    return crossed.loc[[name for name in order if name in crossed.index], [name for name in order if name in crossed]]
+
+
+def _draw_cells(ax: Axes, crossed: pd.DataFrame, measure: str) -> None:
+    amounts = crossed.to_numpy(float)
+    shown = np.ma.masked_equal(amounts, 0)  # no traffic is no colour
+    scale = LogNorm(vmin=max(shown.min(), 1), vmax=max(shown.max(), 10)) if shown.count() else None
+    cells = ax.pcolormesh(shown, norm=scale, cmap="cividis_r", edgecolors="white", linewidth=1)
+    ax.figure.colorbar(cells, ax=ax, format=_amounts(measure))
+    if amounts.size <= _MOST_CELLS_WITH_TEXT:
+        for (row, column), amount in np.ndenumerate(amounts):
+            if amount:
+                colour = "white" if scale is not None and scale(amount) > 0.5 else "black"  # more is darker
+                text = _short(amount, measure)
+                ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, color=colour)
+    ax.set_xticks(np.arange(crossed.shape[1]) + 0.5, [str(name) for name in crossed.columns], rotation=30, ha="right")
+    ax.set_yticks(np.arange(crossed.shape[0]) + 0.5, [str(name) for name in crossed.index])
+    ax.tick_params(length=0)
+    ax.invert_yaxis()
+
+
 def _say_nothing_here(ax: Axes) -> None:
     ax.text(0.5, 0.5, "no traffic in these records", transform=ax.transAxes, ha="center", va="center", color="grey")
 
@@ -193,12 +281,17 @@ def _titled(ax: Axes, title: str, measure: str) -> Axes:
 
 def _amounts(measure: str) -> FuncFormatter:
     """Write amounts with SI prefixes: 12k flows, 1.5 GB."""
+    return FuncFormatter(lambda value, _position=None: _amount(value, measure, "{:g}"))
+
+
+def _short(value: float, measure: str) -> str:
+    """Write an amount with three digits at most."""
+    return _amount(value, measure, "{:.3g}")
+
+
+def _amount(value: float, measure: str, digits: str) -> str:
     unit = "B" if measure == "bytes" else ""
-
-    def text(value: float, _position: int | None = None) -> str:
-        for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-            if abs(value) >= size:
-                return f"{value / size:g} {prefix}{unit}".strip()
-        return f"{value:g} {unit}".strip()
-
-    return FuncFormatter(text)
+    for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{digits.format(value / size)} {prefix}{unit}".strip()
+    return f"{digits.format(value)} {unit}".strip()

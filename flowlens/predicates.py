@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowlens.address_text import text_pattern
 from flowlens.cidr import network
 from flowlens.columns import missing_field
-from flowlens.selection import Selection, port_range
+from flowlens.selection import Selection, direction_columns, port_range
 from flowlens.service import protocol_number
 from flowlens.timespan import TimeSpan, time_span
 
@@ -107,6 +107,12 @@ def _time(table: ir.Table, time: TimeSpan) -> ir.BooleanValue:
     return reduce(and_, sides) if sides else start.notnull()
 
 
+def _direction(table: ir.Table, wanted: tuple[str, ...]) -> ir.BooleanValue:
+    first, *second = direction_columns(table.columns)
+    without = table[first].nullif("-").isnull() if second else None
+    return _any([_words(first)(table, wanted), *(_words(column)(table, wanted) & without for column in second)])
+
+
 Predicate = Callable[[Any, Any], Any]
 
 
@@ -124,7 +130,7 @@ _PREDICATES: dict[str, Predicate] = {
     "protocol": _protocols,
     "action": _words("action"),
     "interface": _words("interface_id"),
-    "direction": _words("flow_direction"),
+    "direction": _direction,
     "time": _time,
     "status": _words("log_status"),
     "group": _either(_words("src_group"), _words("dst_group")),

@@ -46,8 +46,9 @@ class Reductions(ABC, Generic[Result]):
         Returns
         -------
         pandas.DataFrame
-            The key, `flows`, `packets`, `bytes`, `peers` (distinct other ends) and `share` (of the total of `by`, 0 to
-            1), largest first, ties by key. Where two interfaces log the same traffic both records count.
+            The key, `flows`, `packets`, `bytes`, `peers` (distinct other ends) and `share` (of the total of `by` over
+            all records, 0 to 1), largest first, ties by key. Records without a key have no row. Where two interfaces
+            log the same traffic both records count.
 
         Raises
         ------

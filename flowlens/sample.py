@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from flowlens.load import read
+from flowlens.topology import Topology
 
-__all__ = ["sample", "samples"]
+__all__ = ["sample", "sample_topology", "samples"]
 
 _PACKAGE = Path(__file__).parent
 # In an installed package the data lies inside it; in a checkout beside it, at the top level.
@@ -56,9 +57,40 @@ def sample(name: str = "vpc") -> pd.DataFrame:
     >>> df.flow.interval
     60
     """
+    return read(_sample(name) / "AWSLogs", progress=False)
+
+
+def sample_topology(name: str = "vpc") -> Topology:
+    """Read what the describe calls of the AWS CLI would print of the network behind a shipped data set.
+
+    Parameters
+    ----------
+    name : str
+        One of `samples()`.
+
+    Returns
+    -------
+    Topology
+        As from `Topology.from_describe`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set.
+
+    Examples
+    --------
+    >>> import flowlens as fl
+    >>> fl.sample_topology()
+    <Topology: 14 interfaces, 6 subnets, 1 VPC, 11 security groups, 4 network ACLs, 1 flow log>
+    """
+    return Topology.from_describe(_sample(name) / "describe")
+
+
+def _sample(name: str) -> Path:
     if name not in samples():
         raise ValueError(f"there is no sample {name!r}; there are {', '.join(samples())}")
-    return read(_folder() / name / "AWSLogs", progress=False)
+    return _folder() / name
 
 
 def _folder() -> Path:

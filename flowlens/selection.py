@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flowlens.cidr import Addresses, network
+from flowlens.cidr import Addresses, listed, network
 from flowlens.columns import typed
 from flowlens.service import port_number, protocol_number
 from flowlens.timespan import TimeSpan, time_span, timestamp
@@ -33,7 +33,8 @@ class Selection:
     protocol : int, str or list of those
         IANA number or name: ``6`` or ``"tcp"``.
     action, interface, direction, status, group : str or list of str
-        Values of `action`, `interface_id`, `flow_direction`, `log_status`, and of `src_group` or `dst_group`.
+        Values of `action`, `interface_id`, `flow_direction` (or, for records that have none, the `direction` that
+        `add_direction` adds), `log_status`, and of `src_group` or `dst_group`.
     time : (start, end)
         Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
 
@@ -105,10 +106,14 @@ class Selection:
 
 
 def _tuple(value: object) -> tuple[object, ...]:
-    if not isinstance(value, Iterable) or isinstance(value, str):
-        value = (value,)
-    # Values taken from a frame are numpy's; as Python's own they compare and print alike.
-    return tuple(part.item() if isinstance(part, np.generic) else part for part in value)
+    return tuple(map(_plain, listed(value)))
+
+
+def _plain(part: object) -> object:
+    """Return a value as Python's own: that of a frame is numpy's, a network may be one of ipaddress or netaddr."""
+    if isinstance(part, np.generic):
+        return part.item()
+    return str(part) if hasattr(part, "prefixlen") else part
 
 
 def _no_check(values: tuple[object, ...]) -> None:
@@ -128,6 +133,12 @@ def _check_ports(values: tuple[object, ...]) -> None:
 def _check_protocols(values: tuple[object, ...]) -> None:
     for value in values:
         protocol_number(value)  # type: ignore[arg-type]
+
+
+def direction_columns(columns: Collection[str]) -> tuple[str, ...]:
+    """Return the columns that tell the direction: AWS's own, and for records without one that of `add_direction`."""
+    there = tuple(column for column in ("flow_direction", "direction") if column in columns)
+    return there or ("flow_direction",)
 
 
 def port_range(port: object) -> tuple[int, int]:
@@ -187,6 +198,14 @@ def _time(df: pd.DataFrame, time: TimeSpan) -> np.ndarray:
     return (seconds >= start) & (seconds < end)
 
 
+def _direction(df: pd.DataFrame, wanted: tuple[str, ...]) -> np.ndarray:
+    first, *second = direction_columns(df.columns)
+    mask = _words(first)(df, wanted)
+    for column in second:
+        mask |= _words(column)(df, wanted) & typed(df, first).isna().to_numpy()
+    return mask
+
+
 def _either(
     one: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
     other: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
@@ -210,7 +229,7 @@ _MASKS: dict[str, Callable[[pd.DataFrame, Any], np.ndarray]] = {
     "protocol": _protocols,
     "action": _words("action"),
     "interface": _words("interface_id"),
-    "direction": _words("flow_direction"),
+    "direction": _direction,
     "time": _time,
     "status": _words("log_status"),
     "group": _either(_words("src_group"), _words("dst_group")),

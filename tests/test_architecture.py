@@ -22,10 +22,10 @@ PACKAGE = Path(fl.__file__).parent
 
 #: From the top of the house to the bottom: a room imports only rooms above it.
 ROOMS = [
-    "errors", "badlines", "schema", "timespan", "service", "cidr", "address_text", "columns", "selection", "predicates",
-    "abilities", "source", "parse", "stream", "frame", "load", "foreign", "sample", "engine", "reduce",
-    "narrowing", "reductions", "partitions", "sqltext", "insights", "aws", "plot", "store", "analyses", "accessor",
-    "flows", "scan", "simulate",
+    "errors", "badlines", "schema", "timespan", "service", "cidr", "topology", "address_text", "columns", "selection",
+    "predicates", "abilities", "enrichment", "source", "parse", "stream", "frame", "load", "foreign", "sample",
+    "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching", "reductions", "partitions",
+    "sqltext", "insights", "aws", "plot", "store", "analyses", "accessor", "flows", "scan", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
 LATE = {("plot", "analyses")}
@@ -149,10 +149,14 @@ def test_every_module_says_what_it_is_for_and_lists_what_it_offers(path):
 
 
 FUNCTIONS = [pytest.param(getattr(fl, name), id=name) for name in fl.__all__ if inspect.isfunction(getattr(fl, name))]
-FUNCTIONS_OF_AWS = [pytest.param(getattr(fl.aws, name), id=f"aws.{name}") for name in fl.aws.__all__]
-METHODS = FUNCTIONS_OF_AWS + [
+FUNCTIONS_OF_ROOMS = [
+    pytest.param(getattr(getattr(fl, room), name), id=f"{room}.{name}")
+    for room in ("aws", "groups")
+    for name in getattr(fl, room).__all__
+]
+METHODS = FUNCTIONS_OF_ROOMS + [
     pytest.param(member, id=f"{cls.__name__}.{name}")
-    for cls in (FlowAccessor, fl.Flows, FlowPlot, SqlText, InsightsText, fl.Selection)
+    for cls in (FlowAccessor, fl.Flows, FlowPlot, SqlText, InsightsText, fl.Selection, fl.Topology)
     for name, member in inspect.getmembers(cls, inspect.isfunction)
     if not name.startswith("_")
 ]
@@ -179,7 +183,9 @@ def test_no_public_signature_swallows_unknown_arguments(function):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_all_but_the_first_argument_of_a_function_are_keyword_only(function):
     parameters = list(inspect.signature(function).parameters.values())
-    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters[1:])
+    # The two ends of a question "is it logged from here to there" belong together.
+    leading = 2 if function is fl.is_logged else 1
+    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in parameters[leading:])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS + METHODS)
@@ -196,9 +202,14 @@ def test_public_signatures_are_annotated(function):
 SIGNATURES = {
     fl.read: "source, *, fields=None, time=None, columns=None, on_bad_lines='error', progress=None, tag_keys=None",
     fl.from_frame: "df, *, fields=None",
+    fl.prices: "",
     fl.check: "source, *, fields=None",
     fl.scan: "source, *, fields=None, time=None, on_bad_lines='error', progress=None",
     fl.Flows: "table",
+    fl.is_logged: "src, dst, *, dst_port=None, protocol=None, topology=None",
+    fl.Topology.from_describe: "source",
+    fl.Topology.from_boto3: "session, *, regions=None",
+    fl.Topology.at: "self, address, *, vpc=None",
     fl.Flows.count: "self",
     fl.Flows.head: "self, n=5",
     fl.Flows.collect: "self",
@@ -209,11 +220,19 @@ SIGNATURES = {
     FlowAccessor.timeline: "self, freq='5min', *, by='action'",
     FlowAccessor.pairs: "self, n=None, *, by='bytes', keys=('srcaddr', 'dstaddr')",
     FlowAccessor.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes'",
+    FlowAccessor.costs: "self, prices=None, *, topology=None",
     FlowAccessor.ports: "self, n=None, *, by='flows'",
     FlowAccessor.fan_out: "self, *, key='srcaddr'",
     FlowAccessor.losses: "self, n=None, *, by='packets_lost', keys=('srcaddr', 'dstaddr')",
     FlowAccessor.conversations: "self, *, timeout=None",
     FlowAccessor.coverage: "self",
+    FlowAccessor.add_groups: "self, groups, *, default='other'",
+    FlowAccessor.add_networks: "self, prefixlen=24, *, prefixlen6=64",
+    FlowAccessor.add_scope: "self, *, internal=None",
+    FlowAccessor.add_services: "self",
+    FlowAccessor.add_direction: "self, *, internal=None, topology=None",
+    FlowAccessor.add_resources: "self, topology",
+    FlowPlot.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes', n=20, ax=None",
     FlowAccessor.gaps: "self",
     FlowAccessor.accepted: "self",
     FlowAccessor.rejected: "self",

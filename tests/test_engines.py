@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 
+import ibis
 import pandas as pd
 import pytest
 from engines import ENGINES
-from formats import START, names_of, nodata, read, record, text
+from formats import START, frame, names_of, nodata, read, record, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
@@ -16,6 +17,7 @@ from test_transit_gateway import RECORDS as OF_A_GATEWAY
 
 import flowlens as fl
 from flowlens.accessor import FlowAccessor
+from flowlens.enriching import Enriching
 from flowlens.narrowing import Narrowing
 from flowlens.reductions import Reductions
 
@@ -76,7 +78,7 @@ def public(cls: type) -> set[str]:
 
 
 #: Every verb there is: one that is added is compared by existing.
-VERBS = sorted(public(Reductions) | {"matrix"})
+VERBS = sorted(public(Reductions) | {"matrix", "costs"})
 #: What gives a frame or text of its own, and no verb.
 OTHERS = {"can", "collect", "count", "head", "insights", "sql", "to_parquet"}
 
@@ -96,10 +98,10 @@ pytestmark = pytest.mark.xdist_group("spark")
 
 
 def test_a_frame_and_what_holds_more_have_the_same_verbs():
-    assert public(FlowAccessor) >= set(VERBS) | public(Narrowing)
+    assert public(FlowAccessor) >= set(VERBS) | public(Narrowing) | public(Enriching)
     assert public(fl.Flows) - public(FlowAccessor) == {"collect", "count", "head"}
     assert public(FlowAccessor) <= public(fl.Flows)
-    assert public(fl.Flows) == set(VERBS) | public(Narrowing) | OTHERS & public(fl.Flows)
+    assert public(fl.Flows) == set(VERBS) | public(Narrowing) | public(Enriching) | OTHERS & public(fl.Flows)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -136,6 +138,32 @@ SELECTIONS = {
 }
 
 
+#: Every way to add columns there is: one that is added is compared by existing.
+ADDITIONS = sorted(public(Enriching))
+NETS = {"corp": ["10.0.0.0/19", "fd00::/8"], "odd": ["0.0.0.0/1", "10.0.0.5"], "v6": "2001:db8::/48", "one": "::1/128"}
+TOPOLOGY = fl.Topology.from_describe(
+    {
+        "NetworkInterfaces": [
+            {
+                "NetworkInterfaceId": f"eni-{number}",
+                "VpcId": vpc,
+                "PrivateIpAddress": address,
+                "Attachment": {"InstanceId": f"i-{number}"},
+            }
+            for number, (vpc, address) in enumerate(
+                [("vpc-1", "10.0.0.5"), ("vpc-2", "10.0.0.5"), ("vpc-1", "10.0.1.9")]
+            )
+        ]
+    }
+)
+CALLS_THAT_ADD = {
+    "add_groups": [{"groups": NETS}, {"groups": {"some": "10.0.0.0/23"}, "default": None}],
+    "add_networks": [{}, {"prefixlen": 13, "prefixlen6": 47}, {"prefixlen": 0, "prefixlen6": 0}],
+    "add_scope": [{}, {"internal": ["198.51.100.0/24", "2001:db8::/32"]}],
+    "add_resources": [{"topology": TOPOLOGY}],
+}
+
+
 def words(df: pd.DataFrame) -> pd.DataFrame:
     """Return records in an order of their own, and as text: a selection of a frame keeps its categories and index."""
     as_text = df.astype("string")
@@ -146,6 +174,57 @@ def words(df: pd.DataFrame) -> pd.DataFrame:
 def test_every_selection_keeps_the_same_records(held, selection):
     flows, df = held["VPC"]
     assert_frame_equal(words(SELECTIONS[selection](flows).collect()), words(SELECTIONS[selection](df.flow)))
+
+
+@pytest.mark.parametrize("addition", ADDITIONS)
+def test_every_column_that_is_added_is_the_same(held, addition):
+    compared = 0
+    for flows, df in held.values():
+        for arguments in CALLS_THAT_ADD.get(addition, [{}]):
+            if df.flow.can(addition):
+                there, here = (getattr(log, addition)(**arguments) for log in (flows, df.flow))
+                assert_frame_equal(words(there.collect()), words(here))
+                added = here.columns.difference(df.columns)
+                assert_frame_equal(there.pairs(keys=added), here.flow.pairs(keys=added))
+                compared += 1
+    assert compared
+
+
+def test_directions_are_inferred_alike(held):
+    flows, df = held["VPC"]
+    without = fl.Flows(flows._records.table.drop("flow_direction")) if not hasattr(flows._records, "files") else None
+    if without is not None:
+        here = df.drop(columns="flow_direction").flow.add_direction()
+        assert_frame_equal(words(without.add_direction().collect()), words(here))
+        assert set(here["direction"].dropna()) == {"ingress", "egress"}
+
+
+def test_a_column_that_has_the_name_of_one_that_is_added_is_replaced():
+    df = frame(record(tcp_flags=2), record(tcp_flags=18, **REPLY)).assign(flags=7, direction=1.5)
+    there = fl.Flows(ibis.memtable(pd.DataFrame({**_plain(df), "flags": 7, "direction": 1.5})))
+    keys = ("flags", "direction")
+    assert_frame_equal(
+        there.add_services().add_direction().pairs(keys=keys),
+        df.flow.add_services().flow.add_direction().flow.pairs(keys=keys),
+    )
+
+
+def _plain(df: pd.DataFrame) -> dict[str, list]:
+    """Return columns as a database has them."""
+    times = {name: pd.DatetimeIndex(df[name]).asi8.tolist() for name in ("start", "end")}
+    return {name: df[name].tolist() for name in df.columns} | times
+
+
+def test_what_is_added_can_be_selected_and_enriched_again(held):
+    def named(log):
+        log = log.flow.add_groups(NETS).flow.select(group=["corp", "v6"]).flow.add_services()
+        return log.flow.add_direction().flow.select(time=(START, START + 3000)).flow.add_groups({"x": "10.0.0.0/8"})
+
+    flows, df = held["VPC"]
+    assert_frame_equal(words(named(flows).collect()), words(named(df)))
+    keys = ("src_group", "service", "initiator")
+    assert_frame_equal(named(flows).pairs(keys=keys), named(df).flow.pairs(keys=keys))
+    assert named(flows).count() == len(named(df)) > 0
 
 
 def test_selections_in_a_row_all_hold_and_so_do_those_of_a_verb(held):

@@ -12,6 +12,8 @@ from formats import START, frame, nodata, read, record, text
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
+import flowlens as fl
+
 RECORDS = [
     record(bytes=5000, packets=10),
     record(bytes=3000, packets=2, action="REJECT", srcaddr="10.0.0.7", dstport=22),
@@ -28,8 +30,13 @@ PICTURES = {
     "timeline": lambda plot, **options: plot.timeline(**options),
     "top_talkers": lambda plot, **options: plot.top_talkers(**options),
     "ports": lambda plot, **options: plot.ports(**options),
+    "matrix": lambda plot, **options: plot.matrix("srcaddr", "dstaddr", **options),
 }
 pictures = pytest.mark.parametrize("picture", PICTURES)
+
+
+def drawn(ax: Axes) -> bool:
+    return bool(ax.patches or ax.collections)
 
 
 def widths(ax: Axes) -> list[float]:
@@ -66,8 +73,8 @@ def test_a_picture_returns_axes_of_its_own_figure(picture):
 def test_a_picture_draws_on_the_axes_it_is_given_and_makes_no_figure(picture):
     figure, (left, right) = plt.subplots(1, 2)
     assert PICTURES[picture](DF.flow.plot, ax=right) is right
-    assert right.patches
-    assert not left.patches
+    assert drawn(right)
+    assert not drawn(left)
     assert plt.get_fignums() == [figure.number]
 
 
@@ -75,7 +82,7 @@ def test_a_picture_draws_on_the_axes_it_is_given_and_makes_no_figure(picture):
 @pytest.mark.parametrize("kind", EMPTY)
 def test_a_picture_of_nothing_is_empty_axes_that_can_be_drawn(picture, kind, tmp_path):
     ax = PICTURES[picture](EMPTY[kind].flow.plot)
-    assert not ax.patches
+    assert not drawn(ax)
     assert [note.get_text() for note in ax.texts] == ["no traffic in these records"]
     ax.figure.savefig(tmp_path / "empty.png")
 
@@ -117,7 +124,8 @@ def test_a_picture_changes_neither_the_log_nor_the_settings(picture):
 def test_a_picture_has_a_title_and_names_its_measure(picture):
     ax = PICTURES[picture](DF.flow.plot)
     assert ax.get_title()
-    assert (ax.get_ylabel() if picture == "timeline" else ax.get_xlabel()) in {"flows", "bytes"}
+    named = {"timeline": ax.get_ylabel(), "matrix": ax.get_title().split()[0].lower()}
+    assert named.get(picture, ax.get_xlabel()) in {"flows", "bytes"}
 
 
 def test_calling_plot_draws_the_time_line():
@@ -234,3 +242,97 @@ def test_a_time_line_of_what_is_none_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DF.flow.plot.timeline(**wrong)
     assert plt.get_fignums() == []
+
+
+# --- The matrix ---
+
+
+def cells(ax: Axes) -> dict[tuple[str, str], float]:
+    """Return what is drawn for each row and column; cells without a colour are left out."""
+    (mesh,) = ax.collections
+    rows, columns = ticks(ax), [label.get_text() for label in ax.get_xticklabels()]
+    amounts = np.ma.masked_array(mesh.get_array()).reshape(len(rows), len(columns))
+    shown = np.argwhere(~np.ma.getmaskarray(amounts))
+    return {(rows[row], columns[column]): amounts[row, column] for row, column in shown}
+
+
+def texts(ax: Axes) -> dict[tuple[int, int], str]:
+    return {(int(note.get_position()[1]), int(note.get_position()[0])): note.get_text() for note in ax.texts}
+
+
+GROUPS = {"a": "10.0.0.0/24", "b": "10.0.1.0/24", "c": "10.0.2.0/24"}
+
+
+def grouped(*flows: tuple[str, str, int]) -> pd.DataFrame:
+    records = (record(srcaddr=GROUPS[src][:-4] + "9", dstaddr=GROUPS[dst][:-4] + "8", bytes=n) for src, dst, n in flows)
+    return frame(*records).flow.add_groups(GROUPS)
+
+
+def test_a_matrix_has_the_largest_first_and_no_colour_where_there_is_no_traffic():
+    ax = grouped(("a", "b", 50), ("b", "a", 3_000_000), ("b", "c", 200), ("c", "c", 9_000)).flow.plot.matrix()
+    assert ticks(ax) == ["b", "a", "c"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["b", "a", "c"]
+    assert cells(ax) == {("b", "a"): 3_000_000, ("b", "c"): 200, ("c", "c"): 9000, ("a", "b"): 50}
+    assert texts(ax) == {(0, 1): "3 MB", (0, 2): "200 B", (2, 2): "9 kB", (1, 0): "50 B"}
+    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == (
+        "Bytes from src_group (rows) to dst_group (columns)", "dst_group", "src_group",
+    )  # fmt: skip
+
+
+def test_a_matrix_counts_what_it_is_asked_for():
+    ax = grouped(("a", "b", 50), ("a", "b", 60)).flow.plot.matrix(values="flows")
+    assert cells(ax) == {("a", "b"): 2}
+    assert ax.get_title().startswith("Flows from")
+
+
+def test_what_is_behind_the_largest_of_a_matrix_is_summed_up():
+    flows = [(src, dst, 10 ** (4 * (src == "a") + 2 * (dst == "b") + 1)) for src in "abc" for dst in "abc"]
+    ax = grouped(*flows).flow.plot.matrix(n=1)
+    assert cells(ax) == {
+        ("a", "b"): 10_000_000,
+        ("a", "2 others"): 200_000,
+        ("2 others", "b"): 2000,
+        ("2 others", "2 others"): 40,
+    }
+
+
+def test_one_more_than_the_largest_is_shown_by_its_name():
+    assert ticks(grouped(("a", "b", 5), ("b", "a", 50), ("c", "a", 500)).flow.plot.matrix(n=2)) == ["a", "c", "b"]
+
+
+def test_what_has_no_name_is_a_row_of_its_own():
+    df = frame(record(bytes=5), record(srcaddr="192.0.2.1", bytes=7)).flow.add_groups({"a": "10.0.0.0/8"}, default=None)
+    ax = df.flow.plot.matrix()
+    assert cells(ax) == {("(none)", "a"): 7, ("a", "a"): 5}
+    assert ticks(ax) == ["a", "(none)"]
+
+
+def test_a_large_matrix_has_no_numbers_in_its_cells():
+    pairs = [record(srcaddr=f"10.0.0.{n}", dstaddr=f"10.0.1.{n}") for n in range(13)]
+    ax = frame(*pairs).flow.plot.matrix("srcaddr", "dstaddr")
+    assert len(cells(ax)) == 13
+    assert not ax.texts
+
+
+def test_a_matrix_of_records_without_bytes_has_no_colours():
+    ax = frame(record(bytes=None)).flow.plot.matrix("srcaddr", "dstaddr")
+    assert cells(ax) == {}
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, "3"])
+def test_a_matrix_is_asked_for_a_number_of_rows(n):
+    with pytest.raises(ValueError, match="number of rows"):
+        DF.flow.plot.matrix("srcaddr", "dstaddr", n=n)
+
+
+def test_without_groups_the_matrix_says_what_adds_them():
+    with pytest.raises(fl.MissingFieldError, match=r"'src_group'.*add_groups\(\.\.\.\) adds it"):
+        DF.flow.plot.matrix()
+
+
+def test_a_matrix_of_a_scan_is_that_of_the_frame(tmp_path):
+    DF.flow.to_parquet(tmp_path)
+    groups = {"inside": "10.0.0.0/16", "documentation": "2001:db8::/32"}
+    expected = cells(DF.flow.add_groups(groups).flow.plot.matrix())
+    assert cells(fl.scan(tmp_path).add_groups(groups).plot.matrix()) == expected
+    assert len(expected) == 2

@@ -435,3 +435,8 @@ def test_what_is_no_time_is_refused(moment, words):
     for span in ((moment, None), (None, moment)):
         with pytest.raises(ValueError, match=words):
             Selection(time=span)
+
+
+def test_a_network_of_ipaddress_or_netaddr_is_one_prefix():
+    for net in (ipaddress.ip_network("2001:db8::/32"), netaddr.IPNetwork("2001:db8::/32"), ["2001:db8::/32"]):
+        assert Selection(src=net) == Selection(src="2001:db8::/32")

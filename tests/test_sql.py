@@ -38,6 +38,13 @@ VERBS = {
         to, protocol="tcp", dst_port=["443", "20-30"], src_port="1024-65535", action="REJECT", status="OK"
     ).top_talkers(),
     "of some time": lambda to: narrow(to, time=(START + 30, START + 1000)).conversations(),
+    "groups": lambda to: named(to, "add_groups", GROUPS).pairs(keys=("src_group", "dst_group")),
+    "records of a group": lambda to: narrow(named(to, "add_groups", GROUPS), group="desk").top_talkers(key="dst_group"),
+    "networks": lambda to: named(to, "add_networks", 20, prefixlen6=40).pairs(keys=("src_network", "dst_network")),
+    "scopes": lambda to: named(to, "add_scope", internal="198.51.100.0/24").pairs(keys=("src_scope", "dst_scope")),
+    "services": lambda to: named(to, "add_services").pairs(keys=("service", "protocol_name", "flags")),
+    "directions": lambda to: named(to, "add_direction").pairs(keys=("direction", "local", "remote")),
+    "initiators": lambda to: named(to, "add_direction").pairs(keys=("srcaddr", "initiator", "initiator_by")),
     "between": lambda to: (
         to.between("10.0.0.5", "10.0.1.0/24").pairs()
         if isinstance(to, SqlText)
@@ -52,6 +59,17 @@ def narrow(to, **clauses):
     return selected if isinstance(selected, SqlText) else selected.flow
 
 
+def named(to, verb, *arguments, **more):
+    """Add columns, and return that of which verbs can be asked."""
+    added = getattr(to, verb)(*arguments, **more)
+    return added if isinstance(added, SqlText) else added.flow
+
+
+GROUPS = {
+    "inside": "10.0.0.0/16",
+    "desk": ["10.0.0.5", "2001:db8::1"],
+    "documentation": ["198.51.100.0/24", "2001:db8::/32"],
+}
 DIALECTS = ["duckdb", "athena", "spark"]
 verbs = pytest.mark.parametrize("verb", VERBS)
 dialects = pytest.mark.parametrize("dialect", DIALECTS)
@@ -294,11 +312,12 @@ def test_no_record_of_a_time_lies_in_a_partition_that_is_not_read(starts, length
 def test_partitions_out_of_the_time_are_not_read(partition):
     records = [record(start=START + day * DAY, end=START + day * DAY) for day in range(-405, 405, 9)]
     query = read(text(records)).flow.sql("athena", time=(START, START + 1), partition=partition).top_talkers()
-    where = sqlglot.parse_one(query, dialect="athena").find(exp.Where).this
+    wheres = sqlglot.parse_one(query, dialect="athena").find_all(exp.Where)
     columns = {"projection": ["day"], "hive": ["year", "month", "day"]}[partition]
     kept = [
         condition
-        for condition in where.flatten()
+        for where in wheres
+        for condition in where.this.flatten()
         if {column.name for column in condition.find_all(exp.Column)} <= set(columns)
     ]
     assert kept

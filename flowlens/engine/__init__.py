@@ -2,19 +2,21 @@
 
 from flowlens.engine.files import FileRecords
 from flowlens.engine.frames import flows_of_frame, run
-from flowlens.engine.records import Filters, Records, narrowed
-from flowlens.engine.sql import flows_of_words, lacks, sql
+from flowlens.engine.records import Records, Step, columns_after, prepared
+from flowlens.engine.sql import flows_of_words, lacks, sql, used_columns
 from flowlens.engine.tables import TableRecords
 
 __all__ = [
     "FileRecords",
-    "Filters",
     "Records",
+    "Step",
     "TableRecords",
+    "columns_after",
     "flows_of_frame",
     "flows_of_words",
     "lacks",
-    "narrowed",
+    "prepared",
     "run",
     "sql",
+    "used_columns",
 ]

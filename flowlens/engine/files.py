@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from flowlens.badlines import OnBadLines, report
 from flowlens.engine.cursors import cursor_of
 from flowlens.engine.parquet import progress_shown, view_of_parquet
-from flowlens.engine.records import Filters, Records, narrowed
+from flowlens.engine.records import Records, Step, prepared
 from flowlens.engine.sql import NAME, NUMBERS, duckdb_sql, flows_of_words, used_columns
 from flowlens.errors import BadLine, FlowlensError
 from flowlens.parse import Layout, Reading
@@ -85,16 +85,16 @@ class FileRecords(Records):
             yield from result.to_arrow_reader(rows)
         report(records.bad_lines, self.on_bad_lines)
 
-    def count(self, filters: Filters) -> int:
+    def count(self, steps: Sequence[Step]) -> int:
         if self.of_aws:
-            return super().count(filters)
+            return super().count(steps)
         # A line counts if it can be read, in all columns.
-        whole = self.compute(narrowed(self.table, filters).select(*self.columns).count().as_table())
+        whole = self.compute(prepared(self.table, steps, self.columns).select(*self.columns).count().as_table())
         return int(whole.column(0)[0].as_py())
 
-    def tables(self, verb: str, filters: Filters, limit: int | None) -> Generator[pa.Table]:
-        if filters or limit is not None:
-            with closing(super().tables(verb, filters, limit)) as tables:
+    def tables(self, verb: str, steps: Sequence[Step], limit: int | None) -> Generator[pa.Table]:
+        if steps or limit is not None:
+            with closing(super().tables(verb, steps, limit)) as tables:
                 yield from tables
             return
         # Nothing is to be computed.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from flowlens.enrichment import Enrichment
 from flowlens.errors import EngineError
 from flowlens.insights.filters import any_holds
 from flowlens.insights.log import ENGINE, Log
@@ -49,7 +50,8 @@ class InsightsText(Narrowing["InsightsText"], Reductions[str]):
     columns : sequence of str
         The fields of the log in their order.
     filters : sequence of sequence of Selection
-        The records that are meant: for each filter, those that one of its selections holds for.
+        The records that are meant: for each filter, those that one of its selections holds for. Columns that were added
+        to the records are refused.
 
     Notes
     -----
@@ -61,8 +63,9 @@ class InsightsText(Narrowing["InsightsText"], Reductions[str]):
     ``n=None``.
     """
 
-    def __init__(self, columns: Sequence[str], filters: Sequence[Sequence[Selection]] = ()) -> None:
-        self._log, self._filters = Log(tuple(columns)), tuple(map(tuple, filters))
+    def __init__(self, columns: Sequence[str], filters: Sequence[Sequence[Selection] | Enrichment] = ()) -> None:
+        self._log = Log(tuple(columns))
+        self._filters = tuple(tuple(_selections(any_of)) for any_of in filters)
         # Made now, so that a clause that cannot be had is refused where it is asked for.
         self._conditions = [any_holds(any_of, self._log) for any_of in self._filters]
 
@@ -341,6 +344,17 @@ def _limit(verb: str, n: int | None = None) -> str:
 def _saying(field: str, word: str) -> str:
     """Return how many records say a word in a field of few words; `strcontains` is 1 or 0."""
     return f'sum(strcontains({field}, "{word}"))'
+
+
+def _selections(step: Sequence[Selection] | Enrichment) -> Sequence[Selection]:
+    if isinstance(step, Enrichment):
+        raise EngineError(
+            step.verb,
+            ENGINE,
+            "way to give names to addresses or to look at other records",
+            "Take the log as it is, or print sql(...), which adds these columns.",
+        )
+    return step
 
 
 def _period(seconds: int) -> str:

@@ -227,5 +227,5 @@ def _numbers(field: Field, words: pa.StringArray) -> tuple[pa.Array, pa.BooleanA
 
 
 def _protocols(words: pa.StringArray) -> pa.UInt64Array:
-    place = pc.index_in(pc.utf8_lower(words), pa.array(list(PROTOCOLS)))
+    place = pc.index_in(pc.utf8_lower(words), pa.array([name.lower() for name in PROTOCOLS]))
     return pc.take(pa.array(PROTOCOLS.values(), pa.uint64()), place)

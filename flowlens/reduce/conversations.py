@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import remembered, says, traffic
+from flowlens.reduce.initiator import Sign, any_sign, ends_in_order, signs_of, with_initiator
+from flowlens.reduce.records import remembered, traffic
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,15 +24,7 @@ _KEY = ["a", "a_port", "b", "b_port", "protocol"]
 _CONVERSATION = [*_KEY, "number"]
 _PLACE = ["interface_id", "attachment", "way"]
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _TCP, _UDP = 6, 17
-
-# What a record tells of the course of its conversation, one bit each.
-_A_OPENS, _B_OPENS, _CLOSES, _RESETS = 1, 2, 4, 8
-_FORWARD_ACCEPTED, _BACKWARD_ACCEPTED, _FORWARD_REJECTED, _BACKWARD_REJECTED = 16, 32, 64, 128
-
-# Below 1024 are the ports of services; Linux takes those of clients from 32768 on (ip_local_port_range).
-_LAST_SERVICE_PORT, _FIRST_EPHEMERAL_PORT = 1023, 32768
 
 # Idle times after which EC2 itself forgets a connection: 350 s for TCP on current instances, 180 s for a UDP stream.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
@@ -61,15 +54,9 @@ def _keyed(flows: ir.Table) -> ir.Table:
         flows, "conversations", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
         optional=["interface_id", "tcp_flags", "action", "pkt_srcaddr", "pkt_dstaddr", *of_gateway],
     )  # fmt: skip
-    # In the packet stand the real ends, behind NAT gateways and transit gateways.
-    src = t.pkt_srcaddr.coalesce(t.srcaddr) if "pkt_srcaddr" in t.columns else t.srcaddr
-    dst = t.pkt_dstaddr.coalesce(t.dstaddr) if "pkt_dstaddr" in t.columns else t.dstaddr
-    forward = (src < dst) | ((src == dst) & (t.srcport <= t.dstport))
+    ends, forward = ends_in_order(t)
     return t.select(
-        a=forward.ifelse(src, dst),
-        a_port=forward.ifelse(t.srcport, t.dstport),
-        b=forward.ifelse(dst, src),
-        b_port=forward.ifelse(t.dstport, t.srcport),
+        **ends,
         protocol=t.protocol,
         **_places(t),
         forward=forward,
@@ -77,7 +64,7 @@ def _keyed(flows: ir.Table) -> ir.Table:
         end=t.end,
         packets=t.packets.fill_null(0),
         bytes=t.bytes.fill_null(0),
-        signs=_signs(t, forward),
+        signs=signs_of(t, forward),
     )
 
 
@@ -94,28 +81,6 @@ def _places(t: ir.Table) -> dict[str, ir.Value]:
             # An interface that passes traffic on is one place, as it is in logs of VPCs alone.
             places["way"] = t.tgw_attachment_id.notnull().ifelse(t.flow_direction, ibis.null(t.flow_direction.type()))
     return places
-
-
-def _signs(t: ir.Table, forward: ir.BooleanValue) -> ir.IntegerValue:
-    rejected = says(t, "action", "REJECT") if "action" in t.columns else ibis.literal(False)
-    signs = forward.ifelse(
-        rejected.ifelse(_FORWARD_REJECTED, _FORWARD_ACCEPTED), rejected.ifelse(_BACKWARD_REJECTED, _BACKWARD_ACCEPTED)
-    ).cast("int64")
-    if "tcp_flags" not in t.columns:
-        return signs
-    flags = t.tcp_flags.fill_null(0)
-    syn, ack = (flags & _SYN) > 0, (flags & _ACK) > 0
-    # SYN comes from the side that opens, SYN-ACK from the other one.
-    opener = ibis.cases((syn & (forward != ack), _A_OPENS), (syn, _B_OPENS), else_=0)
-    closes = ((flags & _FIN) > 0).ifelse(_CLOSES, 0)
-    resets = ((flags & _RST) > 0).ifelse(_RESETS, 0)
-    return signs + opener + closes + resets
-
-
-def _any_sign(t: ir.Table) -> ir.IntegerScalar:
-    """Return the signs that any record has. Not every engine has a bitwise OR over rows, so each bit is looked at."""
-    bits = [1 << place for place in range(_BACKWARD_REJECTED.bit_length())]
-    return sum((t.signs & bit).max() for bit in bits)
 
 
 def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
@@ -150,7 +115,7 @@ def _seen_by_place(records: ir.Table) -> ir.Table:
         packets_backward=t.packets.sum(where=backward).fill_null(0),
         bytes_forward=t.bytes.sum(where=forward).fill_null(0),
         bytes_backward=t.bytes.sum(where=backward).fill_null(0),
-        signs=_any_sign(t),
+        signs=any_sign(t),
     )
 
 
@@ -170,14 +135,14 @@ def _counted_once(seen: ir.Table) -> ir.Table:
         records=t.records.sum(),
         first_forward=t.first_forward.min(),
         first_backward=t.first_backward.min(),
-        signs=_any_sign(t),
+        signs=any_sign(t),
         **largest,
     )
 
 
 def _directed(both: ir.Table, interval: int) -> ir.Table:
     """Tell initiator from responder, and say how the conversation went."""
-    t = _with_initiator(both, interval)
+    t = with_initiator(both, interval)
     return t.select(
         initiator=t.from_a.ifelse(t.a, t.b),
         responder=t.from_a.ifelse(t.b, t.a),
@@ -198,13 +163,13 @@ def _directed(both: ir.Table, interval: int) -> ir.Table:
 
 
 def _state(t: ir.Table) -> ir.StringValue:
-    def seen(sign: int) -> ir.BooleanValue:
+    def seen(sign: Sign) -> ir.BooleanValue:
         return (t.signs & sign) > 0
 
-    out_rejected = t.from_a.ifelse(seen(_FORWARD_REJECTED), seen(_BACKWARD_REJECTED))
-    out_accepted = t.from_a.ifelse(seen(_FORWARD_ACCEPTED), seen(_BACKWARD_ACCEPTED))
-    in_rejected = t.from_a.ifelse(seen(_BACKWARD_REJECTED), seen(_FORWARD_REJECTED))
-    in_accepted = t.from_a.ifelse(seen(_BACKWARD_ACCEPTED), seen(_FORWARD_ACCEPTED))
+    out_rejected = t.from_a.ifelse(seen(Sign.FORWARD_REJECTED), seen(Sign.BACKWARD_REJECTED))
+    out_accepted = t.from_a.ifelse(seen(Sign.FORWARD_ACCEPTED), seen(Sign.BACKWARD_ACCEPTED))
+    in_rejected = t.from_a.ifelse(seen(Sign.BACKWARD_REJECTED), seen(Sign.FORWARD_REJECTED))
+    in_accepted = t.from_a.ifelse(seen(Sign.BACKWARD_ACCEPTED), seen(Sign.FORWARD_ACCEPTED))
     return ibis.cases(
         (out_rejected & in_accepted, "mixed"),
         # Refused at one end means refused, although the other end had let it out.
@@ -213,39 +178,7 @@ def _state(t: ir.Table) -> ir.StringValue:
         (in_rejected, "reply rejected"),
         (~in_accepted, "unanswered"),
         (~out_accepted, "reply only"),
-        (seen(_RESETS), "reset"),
-        (seen(_CLOSES), "closed"),
+        (seen(Sign.RESETS), "reset"),
+        (seen(Sign.CLOSES), "closed"),
         else_="established",
     )
-
-
-def _with_initiator(both: ir.Table, interval: int) -> ir.Table:
-    """Decide who began: by TCP flags, else by who was first, the ports, what was let through; and say by which.
-
-    Start times of one window cannot be compared (they lag by up to 60 s and are often those of the window), so order
-    counts only from one window on. Where one direction was accepted and the other refused, the accepted one began, as
-    with the ping of AWS's examples: nobody answers what was refused.
-    """
-    t = both
-    a_opens, b_opens = (t.signs & _A_OPENS) > 0, (t.signs & _B_OPENS) > 0
-    flags = a_opens != b_opens
-    two_sided = t.first_forward.notnull() & t.first_backward.notnull()
-    order = two_sided & ((t.first_forward - t.first_backward).abs() > interval)
-    low, high = ibis.least(t.a_port, t.b_port), ibis.greatest(t.a_port, t.b_port)
-    clients_differ = (high >= _FIRST_EPHEMERAL_PORT) & (low < _FIRST_EPHEMERAL_PORT)
-    ports = (low != high) & ((low <= _LAST_SERVICE_PORT) | clients_differ)
-    refused = [(t.signs & sign) > 0 for sign in (_FORWARD_REJECTED, _BACKWARD_REJECTED)]
-    accepted = [(t.signs & sign) > 0 for sign in (_FORWARD_ACCEPTED, _BACKWARD_ACCEPTED)]
-    action = (refused[0] != refused[1]) & (accepted[0] != accepted[1]) & (refused[0] != accepted[0])
-    from_a = ibis.cases(
-        (flags, a_opens),
-        (order, t.first_forward < t.first_backward),
-        (ports, t.a_port > t.b_port),
-        (~two_sided, t.first_forward.notnull()),
-        (action, accepted[0]),
-        else_=True,
-    )
-    by = ibis.cases(
-        (flags, "flags"), (order, "order"), (ports, "ports"), (~two_sided, "order"), (action, "action"), else_="unknown"
-    )
-    return t.mutate(from_a=from_a, initiator_by=by)

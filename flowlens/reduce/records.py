@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.operations as ops
     import ibis.expr.types as ir
 
-__all__ = ["are_codes", "chosen", "remembered", "says", "total", "traffic"]
+__all__ = ["are_codes", "chosen", "known", "remembered", "says", "telling_flags", "total", "traffic"]
 
 Reduction = TypeVar("Reduction", bound="Callable[..., ir.Table]")
 
@@ -62,7 +62,7 @@ def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] =
     there = [column for column in optional if column in flows.columns]
     records = _columns(flows, verb, ["srcaddr", *columns, *there])
     if "tcp_flags" in there:
-        records["tcp_flags"] = _telling_flags(flows)
+        records["tcp_flags"] = telling_flags(flows)
     selected = flows.select(**records)
     return selected.filter(selected.srcaddr.notnull())
 
@@ -82,16 +82,16 @@ def _columns(flows: ir.Table, verb: str, columns: Sequence[str]) -> dict[str, ir
     for column in columns:
         if column not in flows.columns:
             raise missing_field(column, verb, flows.columns)
-    return {column: _known(flows, column) for column in columns}
+    return {column: known(flows, column) for column in columns}
 
 
-def _known(flows: ir.Table, column: str) -> ir.Value:
+def known(flows: ir.Table, column: str) -> ir.Value:
     """Return a column in which a missing value is null: AWS's text and Parquet tables have ``-`` in strings for it."""
     value = flows[column]
     return value.nullif("-") if value.type().is_string() else value
 
 
-def _telling_flags(flows: ir.Table) -> ir.IntegerValue:
+def telling_flags(flows: ir.Table) -> ir.IntegerValue:
     """Return TCP flags in which SYN with ACK is a SYN-ACK: in records of a transit gateway, SYN is taken away there.
 
     Records of VPCs have ACK in a SYN-ACK only, so that SYN with ACK is the side that answers. For transit gateways AWS
@@ -106,7 +106,7 @@ def _telling_flags(flows: ir.Table) -> ir.IntegerValue:
     of_either = (flags & _SYN_ACK) == _SYN_ACK
     if not VPC_ONLY.isdisjoint(flows.columns):
         ids = [column for column in marks if column in _GATEWAY_IDS] or marks
-        of_either &= ibis.or_(*(_known(flows, column).notnull() for column in ids))
+        of_either &= ibis.or_(*(known(flows, column).notnull() for column in ids))
     return of_either.ifelse(flags - _SYN, flags)
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = [
-    "fan_out", "matrix", "need_measure", "number_of_rows", "pairs", "peer_of", "ports", "ranked", "timeline",
-    "top_talkers",
+    "fan_out", "matrix", "need_measure", "number_of_rows", "pairs", "peer_of", "ports", "ranked", "service_port",
+    "timeline", "top_talkers",
 ]  # fmt: skip
 
 _MEASURES = ("flows", "packets", "bytes")
@@ -59,7 +59,8 @@ def number_of_rows(n: int) -> int:
 
 def peer_of(key: str) -> str:
     """Return the column of the ends that an end of this kind talks to."""
-    return "srcaddr" if key in {"dstaddr", "pkt_dstaddr", "dstport"} else "dstaddr"
+    sides = {"local": "remote", "remote": "local", "real_local": "real_remote", "real_remote": "real_local"}
+    return sides.get(key, "srcaddr" if key.startswith(("dst", "pkt_dst")) else "dstaddr")
 
 
 @remembered
@@ -67,20 +68,25 @@ def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Tabl
     need_measure("top_talkers", "by", by)
     columns = [key, *_MEASURES, "peers", "share"]
     if not are_codes(flows):
-        records = _with(flows, "top_talkers", key, "packets", "bytes", peer_of(key))
+        records = traffic(flows, "top_talkers", key, "packets", "bytes", peer_of(key))
         measured = records.group_by(key).agg(**_measures(records), peers=records[peer_of(key)].nunique())
-        return ranked(_with_share(measured, by).select(columns), by, [key], n)
+        return ranked(_with_share(measured, by, key).select(columns), by, [key], n)
     # Two tables of records and not one with all columns: what is asked twice, DuckDB would copy first.
-    counted, met = (_with(flows, "top_talkers", key, *names) for names in [("packets", "bytes"), (peer_of(key),)])
-    top = ranked(_with_share(_measured(counted, [key]), by), by, [key], n)
+    counted, met = (
+        traffic(flows, "top_talkers", key, "packets", "bytes"),
+        _with(flows, "top_talkers", key, peer_of(key)),
+    )
+    top = ranked(_with_share(_measured(counted, [key]), by, key), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
     shown = met.inner_join(top.select(key), key)
     peers = shown.group_by(key).agg(peers=shown[peer_of(key)].nunique())
     return ranked(top.join(peers, key).select(columns), by, [key], None)
 
 
-def _with_share(measured: ir.Table, by: str) -> ir.Table:
-    return measured.mutate(share=measured[by] / measured[by].sum().nullif(0))
+def _with_share(measured: ir.Table, by: str, key: str) -> ir.Table:
+    """Add the share of all there is, that of records without a key among it, which have no row."""
+    shared = measured.mutate(share=measured[by] / measured[by].sum().nullif(0))
+    return shared.filter(shared[key].notnull())
 
 
 @remembered
@@ -109,17 +115,18 @@ def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
 def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
     need_measure("ports", "by", by)
     records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
-    records = records.mutate(port=_service_port(records))
+    flags = records.tcp_flags if "tcp_flags" in records.columns else None
+    records = records.mutate(port=service_port(records, flags))
     return ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
 
 
-def _service_port(records: ir.Table) -> ir.IntegerColumn:
+def service_port(records: ir.Table, flags: ir.IntegerValue | None) -> ir.IntegerValue:
     """Return the port of the side that offers the service, told by SYN and SYN-ACK where logged, else the lower one."""
     # The least of a number and a missing one is the number to DuckDB and Spark, and missing to Athena.
     lower = ibis.least(records.srcport.coalesce(records.dstport), records.dstport.coalesce(records.srcport))
-    if "tcp_flags" not in records.columns:
+    if flags is None:
         return lower
-    syn, ack = (records.tcp_flags & 2) > 0, (records.tcp_flags & 16) > 0
+    syn, ack = (flags & 2) > 0, (flags & 16) > 0
     return ibis.cases((syn & ~ack, records.dstport), (syn & ack, records.srcport), else_=lower)
 
 
