@@ -3,9 +3,11 @@
 ``import flowlens as fl`` registers ``df.flow`` on every pandas frame; there is nothing else to set up.
 """
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from pandas.api.extensions import register_dataframe_accessor as _register
 
-from flowlens import aws, groups
 from flowlens.accessor import FlowAccessor as _FlowAccessor
 from flowlens.errors import (
     EngineError,
@@ -24,7 +26,10 @@ from flowlens.sample import sample, sample_topology, samples
 from flowlens.scan import scan
 from flowlens.selection import Selection
 from flowlens.simulate import simulate
-from flowlens.topology import Topology, is_logged
+
+if _TYPE_CHECKING:
+    from flowlens import aws, groups
+    from flowlens.topology import Topology, is_logged
 
 __all__ = [
     "EngineError",
@@ -53,5 +58,21 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+#: What stands beside the frame is imported when it is asked for first, so that `import flowlens` stays light.
+_LATE = {"Topology": "flowlens.topology", "is_logged": "flowlens.topology", "aws": "", "groups": ""}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'flowlens' has no attribute {name!r}")
+    if not _LATE[name]:
+        return _import_module(f"flowlens.{name}")
+    return getattr(_import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 _register("flow")(_FlowAccessor)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from flowlens.load import read
-from flowlens.topology import Topology
+
+if TYPE_CHECKING:
+    from flowlens.topology import Topology
 
 __all__ = ["sample", "sample_topology", "samples"]
 
@@ -84,6 +87,8 @@ def sample_topology(name: str = "vpc") -> Topology:
     >>> fl.sample_topology()
     <Topology: 14 interfaces, 6 subnets, 1 VPC, 11 security groups, 4 network ACLs, 1 flow log>
     """
+    from flowlens.topology import Topology
+
     return Topology.from_describe(_sample(name) / "describe")
 
 

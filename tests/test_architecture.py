@@ -133,7 +133,7 @@ def test_all_is_exactly_what_can_be_imported():
     submodules = {module.name for module in pkgutil.iter_modules(fl.__path__)}
     public = {name for name in vars(fl) if not name.startswith("_")} - submodules
     # `simulate` is a room and the function of that name, `aws` a room that is public as it is.
-    assert public | (set(fl.__all__) & submodules) == set(fl.__all__)
+    assert public | set(fl._LATE) | (set(fl.__all__) & submodules) == set(fl.__all__)
     assert all(hasattr(fl, name) for name in fl.__all__)
     assert fl.__all__ == sorted(fl.__all__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,7 +45,7 @@ class Resources(Enrichment):
         self._everywhere = _names(only)
         self._in_vpc = {
             vpc: _names(
-                {net: label for net, label in only.items() if not any(net in one for one in ranges)}
+                {net: label for net, label in only.items() if not _inside(net, ranges)}
                 | {net: label for net, found in owners.items() for home, label in found if home == vpc}
             )
             for vpc, ranges in _overlapping(topology, owners).items()
@@ -121,15 +121,29 @@ def _names(labels: dict[netaddr.IPNetwork, str]) -> PrefixNames:
 def _overlapping(topology: Topology, owners: Owners) -> dict[str, list[netaddr.IPNetwork]]:
     """Return the VPCs that have addresses in common with others, and the ranges of each."""
     ranges = {vpc.id: [network(cidr) for cidr in vpc.cidrs] for vpc in topology.vpcs.values()}
-    for subnet in topology.subnets.values():  # the VPCs may not have been described
-        if subnet.vpc is not None:
+    for subnet in topology.subnets.values():
+        if subnet.vpc is not None and subnet.vpc not in topology.vpcs:  # the VPCs may not have been described
             ranges.setdefault(subnet.vpc, []).extend(network(cidr) for cidr in subnet.cidrs)
     shared = {vpc for found in owners.values() if len(found) > 1 for vpc, _ in found if vpc is not None}
-    for vpc, nets in ranges.items():
-        others = [net for other, found in ranges.items() if other != vpc for net in found]
-        if any(one in other or other in one for one in nets for other in others):
-            shared.add(vpc)
-    return {vpc: ranges.get(vpc, []) for vpc in sorted(shared)}
+    return {vpc: ranges.get(vpc, []) for vpc in sorted(shared | _nesting(ranges))}
+
+
+def _inside(net: netaddr.IPNetwork, ranges: Iterable[netaddr.IPNetwork]) -> bool:
+    return any(net.version == one.version and one.first <= net.first <= one.last for one in ranges)
+
+
+def _nesting(ranges: Mapping[str, Iterable[netaddr.IPNetwork]]) -> set[str]:
+    """Return those that have a range in or around one of another: prefixes nest or lie apart, so one pass tells."""
+    nets = [(net.version, net.first, -net.last, name) for name, found in ranges.items() for net in found]
+    around: list[tuple[int, int, str]] = []  # version, last address and name, outermost first
+    nesting: set[str] = set()
+    for version, first, last, name in sorted(nets):
+        while around and (around[-1][0] != version or around[-1][1] < first):
+            around.pop()
+        others = {other for _, _, other in around if other != name}
+        nesting |= others | ({name} if others else set())
+        around.append((version, -last, name))
+    return nesting
 
 
 def _replaced(below: pd.Categorical[str], above: pd.Categorical[str], where: np.ndarray) -> pd.Categorical[str]:

@@ -81,16 +81,10 @@ class Services(Enrichment):
         ports = run(flows.select(port=_offered(flows)), df)["port"].to_numpy(np.int64)
         protocols = typed(df, "protocol").to_numpy(np.int64, na_value=0)
         known = np.isin(protocols, list(_WITH_PORTS)) & (ports >= 0)
-        keys = np.where(known, ports << 8 | protocols, 0)
-        there = np.zeros(1 << 24, bool)
-        there[keys[known]] = True
-        distinct = np.flatnonzero(there)
-        texts = [_service(key >> 8, key & 0xFF) for key in distinct.tolist()]
-        words = sorted(set(texts))
-        codes_of_keys = np.full(1 << 24, -1, np.int32)
-        codes_of_keys[distinct] = pd.Index(words, dtype=str).get_indexer(pd.Index(texts, dtype=str))
-        codes = np.where(known, codes_of_keys[keys], -1)
-        return pd.Categorical.from_codes(codes, categories=pd.Index(words, dtype=str))
+        places, distinct = pd.factorize(np.where(known, ports << 8 | protocols, -1))
+        texts = ["" if key < 0 else _service(key >> 8, key & 0xFF) for key in distinct.tolist()]
+        words = pd.Index(sorted({*texts} - {""}), dtype=str)
+        return pd.Categorical.from_codes(words.get_indexer(pd.Index(texts, dtype=str))[places], categories=words)
 
     def of_table(self, table: ir.Table, wanted: Collection[str]) -> ir.Table:
         expressions: dict[str, Callable[[ir.Table], ir.Value]] = {
