@@ -56,3 +56,10 @@ def test_the_benchmark_of_scans_runs():
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "| top_talkers of text | DuckDB |" in printed
     assert "| scan.to_parquet | DuckDB COPY |" in printed
+
+
+def test_the_laws_of_the_diagnosis_run():
+    command = [sys.executable, "-m", "benchmarks.diagnosis_laws", "--conversations", "100", "--worlds", "2"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "| 29 fields | 60 |" in printed
+    assert "# answers on other interfaces" in printed

@@ -19,16 +19,16 @@ from flowlens.errors import (
     TopologyError,
 )
 from flowlens.flows import Flows
-from flowlens.foreign import from_frame
-from flowlens.load import check, formats, read
 from flowlens.prices import prices
 from flowlens.sample import sample, sample_topology, samples
-from flowlens.scan import scan
 from flowlens.selection import Selection
 from flowlens.simulate import simulate
 
 if _TYPE_CHECKING:
     from flowlens import aws, groups
+    from flowlens.foreign import from_frame
+    from flowlens.load import check, formats, read
+    from flowlens.scanning import scan
     from flowlens.topology import Topology, is_logged
 
 __all__ = [
@@ -59,8 +59,18 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-#: What stands beside the frame is imported when it is asked for first, so that `import flowlens` stays light.
-_LATE = {"Topology": "flowlens.topology", "is_logged": "flowlens.topology", "aws": "", "groups": ""}
+#: Imported when it is asked for first, so that `import flowlens` stays light.
+_LATE = {
+    "Topology": "flowlens.topology",
+    "aws": "",
+    "check": "flowlens.load",
+    "formats": "flowlens.load",
+    "from_frame": "flowlens.foreign",
+    "groups": "",
+    "is_logged": "flowlens.topology",
+    "read": "flowlens.load",
+    "scan": "flowlens.scanning",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -42,8 +42,9 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "add_services": _PORTS,
     "add_direction": (*_ENDS, ("flow_direction", "interface_id")),
     "add_resources": _ENDS,
-    "reject_pairs": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
-    "diagnose": (*_FIVE_TUPLE, "interface_id", "start", "end", "action"),
+    "reject_pairs": (*_FIVE_TUPLE, "interface_id", "start", "end", "action", "packets"),
+    "diagnose": (*_FIVE_TUPLE, "interface_id", "start", "end", "action", "packets"),
+    "diagnose_conversation": (*_FIVE_TUPLE, "interface_id", "start", "end", "action", "packets"),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowlens.analyses import Analyses
-from flowlens.columns import need_addresses
+from flowlens.columns import need_addresses, typed
 from flowlens.enriching import Enriching
 from flowlens.narrowing import Narrowing
 from flowlens.selection import Selection
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from flowlens.enrichment import Enrichment
+    from flowlens.topology import Topology
 
 __all__ = ["FlowAccessor"]
 
@@ -48,6 +49,27 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
         from flowlens.engine import flows_of_frame, run
 
         return run(reduction(flows_of_frame(self._df)), self._df)
+
+    def _judged(self, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:
+        from flowlens.engine import flows_of_frame, run_categorical
+
+        return run_categorical(reduction(flows_of_frame(self._df)), self._df)
+
+    def _directed(self, topology: Topology | None) -> FlowAccessor:
+        from flowlens.reduce.rejects import PLACE
+
+        numbered = self._df.assign(**{PLACE: np.arange(len(self._df))})
+        return FlowAccessor(FlowAccessor(numbered)._with(self._way("diagnose", topology)))
+
+    def _exchange(self, a: str, b: str) -> FlowAccessor:
+        # Behind gateways the real ends stand in the packet only.
+        ends = [("srcaddr", "dstaddr"), ("pkt_srcaddr", "pkt_dstaddr")]
+        logged = [[typed(self._df, end) for end in pair] for pair in ends if {*pair} <= {*self._df.columns}]
+        ways = [(src == one) & (dst == other) for src, dst in logged for one, other in ((a, b), (b, a))]
+        return FlowAccessor(self._df[np.logical_or.reduce([way.fillna(False).to_numpy(bool) for way in ways])])
+
+    def _labels(self) -> pd.Index:
+        return self._df.index
 
     def _columns(self) -> Sequence[str]:
         return tuple(self._df.columns)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from flowlens.abilities import Ability, ability
-from flowlens.parse import Fields, layout_of
+from flowlens.judgements import Judgements
 from flowlens.reductions import Measure, Reductions
 from flowlens.schema import BY_COLUMN
 from flowlens.timespan import TimeSpan
@@ -19,6 +19,7 @@ from flowlens.timespan import TimeSpan
 if TYPE_CHECKING:
     from flowlens.engine import Step
     from flowlens.insights import InsightsText
+    from flowlens.parse import Fields
     from flowlens.partitions import Partition
     from flowlens.plot import FlowPlot
     from flowlens.sqltext import SqlText
@@ -27,15 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Analyses"]
 
 
-class Analyses(Reductions[pd.DataFrame]):
+class Analyses(Judgements, Reductions[pd.DataFrame]):
     """Reductions that give a frame, whatever computes them."""
 
     #: What is done with the records beyond the table that holds them.
     _steps: tuple[Step, ...] = ()
-
-    @abstractmethod
-    def _columns(self) -> Sequence[str]:
-        """Return the columns of the records."""
 
     @abstractmethod
     def _frames(self) -> Generator[pd.DataFrame]:
@@ -299,6 +296,7 @@ class Analyses(Reductions[pd.DataFrame]):
         '| limit 100000'
         """
         from flowlens.insights import InsightsText, fields_of_log
+        from flowlens.parse import layout_of
 
         log = fields_of_log(self._columns()) if fields is None else layout_of(fields)
         return InsightsText(log, self._steps)
@@ -364,4 +362,4 @@ class Analyses(Reductions[pd.DataFrame]):
         """Pictures: ``df.flow.plot.timeline()`` and others; ``df.flow.plot()`` is the time line."""
         from flowlens.plot import FlowPlot
 
-        return FlowPlot(self)
+        return FlowPlot(self, self._course)

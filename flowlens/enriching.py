@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -218,19 +219,30 @@ class Enriching(ABC, Generic[Result]):
         3   ingress       dst        flags   9970  5435944   3554681332
         """
         from flowlens.enrich.direction import Direction
+
+        return self._with(Direction(self._owned("add_direction", internal, topology), self._interval))
+
+    def _way(self, verb: str, topology: Topology | None) -> Enrichment:
+        """Return what infers the field `flow_direction` where it is not logged."""
+        from flowlens.enrich.direction import Way
+
+        return Way(self._owned(verb, None, topology))
+
+    def _owned(self, verb: str, internal: Internal | None, topology: Topology | None) -> Callable[[], pd.DataFrame]:
+        """Return what finds the addresses of interfaces, once."""
         from flowlens.enrich.ownership import owned_addresses
         from flowlens.enrich.scopes import internal_networks
         from flowlens.topology import need_topology
 
         networks = internal_networks(internal)
         if topology is not None:
-            need_topology(topology, "add_direction")
+            need_topology(topology, verb)
 
         @cache
         def find_owned() -> pd.DataFrame:
             return owned_addresses(self._meetings(), networks, topology)
 
-        return self._with(Direction(find_owned, self._interval))
+        return find_owned
 
     def add_resources(self, topology: Topology) -> Result:
         """Tell what each address belongs to: which load balancer, database, gateway, function, instance.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flowlens.engine import Records, Step
     from flowlens.enrichment import Enrichment
+    from flowlens.topology import Topology
 
 __all__ = ["Flows"]
 
@@ -169,6 +170,20 @@ class Flows(Analyses, Narrowing["Flows"], Enriching["Flows"]):
 
     def _reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:
         return self._records.reduce(verb, reduction, self._steps)
+
+    def _judged(self, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:
+        from flowlens.engine import in_categories
+
+        return in_categories(self._reduce("diagnose", reduction))
+
+    def _directed(self, topology: Topology | None) -> Flows:
+        return self._with(self._way("diagnose", topology))
+
+    def _exchange(self, a: str, b: str) -> Flows:  # noqa: ARG002 - the engine looks for them
+        return self
+
+    def _labels(self) -> None:
+        return None
 
     def _where(self, any_of: Sequence[Selection]) -> Flows:
         # Where other records tell about this one, files of other times have to be looked at, too.

@@ -6,9 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-import pandas as pd
-
-from flowlens.timespan import width_in_seconds
+from flowlens.timespan import whole_seconds, width_in_seconds
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -301,10 +299,50 @@ class Reductions(ABC, Generic[Result]):
         """
         from flowlens.reduce import conversations
 
-        seconds = None if timeout is None else _whole_seconds(timeout)
+        seconds = None if timeout is None else whole_seconds(timeout)
         interval = self._interval()
         return self._reduce(
             "conversations", lambda flows: conversations.conversations(flows, timeout=seconds, interval=interval)
+        )
+
+    def reject_pairs(self, *, tolerance: float | str | None = None) -> Result:
+        """List what was refused at each interface, beside what of the other direction was accepted there.
+
+        An accepted request beside a refused reply is the sign of a network ACL. `diagnose` draws the conclusions.
+
+        Parameters
+        ----------
+        tolerance : float or str, optional
+            How far accepted records may be from refused ones, in seconds or as ``"3min"``. By default the aggregation
+            interval and 124 s, for the lag of records and for retransmissions.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a refused conversation, direction and interface: `interface_id`, `protocol`, `srcaddr`, `srcport`,
+            `dstaddr`, `dstport` (as in the packet), `first`, `last`, `attempts` (retransmissions over several windows
+            being one), `records`, `packets`, `tcp_flags` where logged; then of the other direction `accepted`
+            (records), `accepted_packets`, `accepted_first`, `accepted_last`, `accepted_tcp_flags`.
+
+        Raises
+        ------
+        MissingFieldError
+            If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> pairs = fl.sample().flow.reject_pairs()
+        >>> pairs.loc[pairs["accepted"] > 0, ["srcaddr", "srcport", "dstaddr", "packets", "accepted_packets"]].head(1)
+                 srcaddr  srcport       dstaddr  packets  accepted_packets
+        1851  10.20.0.21      443  203.0.113.17        1                24
+        """
+        from flowlens.reduce import rejects
+
+        seconds = None if tolerance is None else whole_seconds(tolerance)
+        interval = self._interval()
+        return self._reduce(
+            "reject_pairs", lambda flows: rejects.reject_pairs(flows, tolerance=seconds, interval=interval)
         )
 
     def coverage(self) -> Result:
@@ -357,9 +395,3 @@ class Reductions(ABC, Generic[Result]):
         from flowlens.reduce import coverage
 
         return self._reduce("gaps", lambda flows: coverage.gaps(flows, interval=self._interval()))
-
-
-def _whole_seconds(span: float | str) -> int:
-    if isinstance(span, int | float):
-        return int(span)
-    return int(pd.Timedelta(span).total_seconds())

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flowlens.load import read
-
 if TYPE_CHECKING:
     from flowlens.topology import Topology
 
@@ -60,6 +58,9 @@ def sample(name: str = "vpc") -> pd.DataFrame:
     >>> df.flow.interval
     60
     """
+    # Reading needs more than `import flowlens` should wait for.
+    from flowlens.load import read
+
     return read(_sample(name) / "AWSLogs", progress=False)
 
 

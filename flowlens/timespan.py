@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-__all__ = ["TimeSpan", "time_span", "timestamp", "width_in_seconds"]
+__all__ = ["TimeSpan", "time_span", "timestamp", "whole_seconds", "width_in_seconds"]
 
 #: A time without a zone is UTC, a number is Unix seconds.
 Moment = str | datetime | np.datetime64 | int | float
@@ -52,6 +52,13 @@ def width_in_seconds(freq: str) -> int:
     if seconds < 1 or seconds != width.total_seconds():
         raise ValueError(f"freq={freq!r} is not a whole number of seconds; records are timed to the second")
     return seconds
+
+
+def whole_seconds(length: float | str) -> int:
+    """Return a length of time that is given in seconds or as ``"10min"``."""
+    if isinstance(length, int | float):
+        return int(length)
+    return int(pd.Timedelta(length).total_seconds())
 
 
 def timestamp(moment: Moment) -> pd.Timestamp:

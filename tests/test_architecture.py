@@ -22,13 +22,14 @@ PACKAGE = Path(fl.__file__).parent
 
 #: From the top of the house to the bottom: a room imports only rooms above it.
 ROOMS = [
-    "errors", "badlines", "schema", "timespan", "service", "cidr", "topology", "address_text", "columns", "selection",
-    "predicates", "abilities", "enrichment", "source", "parse", "stream", "frame", "load", "foreign", "sample",
-    "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching", "reductions", "partitions",
-    "sqltext", "insights", "aws", "plot", "store", "analyses", "accessor", "flows", "scan", "simulate",
+    "errors", "badlines", "schema", "timespan", "service", "cidr", "topology", "rules", "address_text", "columns",
+    "selection", "predicates", "abilities", "enrichment", "source", "parse", "stream", "frame", "load", "foreign",
+    "sample", "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching", "reductions",
+    "partitions", "sqltext", "insights", "aws", "store", "diagnose", "plot", "judgements", "analyses", "advice",
+    "accessor", "flows", "scanning", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
-LATE = {("plot", "analyses")}
+LATE = {("plot", "analyses"), ("topology", "rules"), ("topology", "advice")}
 #: Libraries that one room alone may import, at whatever place.
 OWNERS = {"duckdb": "engine", "matplotlib": "plot", "boto3": "source", "ipywidgets": "explore"}
 
@@ -210,6 +211,9 @@ SIGNATURES = {
     fl.Topology.from_describe: "source",
     fl.Topology.from_boto3: "session, *, regions=None",
     fl.Topology.at: "self, address, *, vpc=None",
+    fl.Topology.suggest_rules: "self, df",
+    fl.Topology.unused_rules: "self, df",
+    fl.Topology.evaluate: "self, src, dst, *, dst_port, src_port=None, protocol='tcp'",
     fl.Flows.count: "self",
     fl.Flows.head: "self, n=5",
     fl.Flows.collect: "self",
@@ -233,6 +237,7 @@ SIGNATURES = {
     FlowAccessor.add_direction: "self, *, internal=None, topology=None",
     FlowAccessor.add_resources: "self, topology",
     FlowPlot.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes', n=20, ax=None",
+    FlowPlot.conversation: "self, row, *, ax=None",
     FlowAccessor.gaps: "self",
     FlowAccessor.accepted: "self",
     FlowAccessor.rejected: "self",

@@ -63,6 +63,7 @@ CALLS = {
     "fan_out": [{}, {"key": "dstaddr"}],
     "conversations": [{}, {"timeout": 30}],
     "losses": [{}, {"n": 2, "by": "flows", "keys": ()}],
+    "reject_pairs": [{}, {"tolerance": "1h"}, {"tolerance": 0}],
 }
 #: Those for records that have neither interface nor action.
 CALLS_AT_A_GATEWAY = {
@@ -81,6 +82,8 @@ def public(cls: type) -> set[str]:
 VERBS = sorted(public(Reductions) | {"matrix", "costs"})
 #: What gives a frame or text of its own, and no verb.
 OTHERS = {"can", "collect", "count", "head", "insights", "sql", "to_parquet"}
+#: What is judged, from tables that verbs like the above give.
+JUDGED = {"diagnose", "diagnose_conversation", "explain"}
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda name: name.replace(" ", "-"))
@@ -101,7 +104,7 @@ def test_a_frame_and_what_holds_more_have_the_same_verbs():
     assert public(FlowAccessor) >= set(VERBS) | public(Narrowing) | public(Enriching)
     assert public(fl.Flows) - public(FlowAccessor) == {"collect", "count", "head"}
     assert public(FlowAccessor) <= public(fl.Flows)
-    assert public(fl.Flows) == set(VERBS) | public(Narrowing) | public(Enriching) | OTHERS & public(fl.Flows)
+    assert public(fl.Flows) == set(VERBS) | JUDGED | public(Narrowing) | public(Enriching) | OTHERS & public(fl.Flows)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -113,6 +116,19 @@ def test_every_verb_gives_the_same_table(held, verb):
                 assert_frame_equal(getattr(flows, verb)(**arguments), getattr(df.flow, verb)(**arguments))
                 compared += 1
     assert compared
+
+
+@pytest.mark.parametrize("scope", ["internal", "all"])
+def test_a_diagnosis_is_the_same_but_for_the_labels_that_only_a_frame_has(held, scope):
+    flows, df = held["VPC"]
+    told, expected = flows.diagnose(scope=scope), df.flow.diagnose(scope=scope)
+    assert len(expected) > 1
+    assert set(told["records"]) == {()}
+    assert_frame_equal(told.drop(columns="records"), expected.drop(columns="records"))
+    asked = {"src": "198.51.100.7", "dst": "10.0.1.9", "dst_port": 22}
+    told, expected = flows.diagnose_conversation(**asked), df.flow.diagnose_conversation(**asked)
+    assert len(expected)
+    assert_frame_equal(told.drop(columns="records"), expected.drop(columns="records"))
 
 
 SELECTIONS = {

@@ -320,7 +320,7 @@ def test_the_default_format_of_a_transit_gateway_is_parsed():
 # --- What it refuses ---
 
 
-@pytest.mark.parametrize("verb", ["gaps", "conversations", "losses"])
+@pytest.mark.parametrize("verb", ["gaps", "conversations", "losses", "reject_pairs"])
 def test_what_cannot_be_said_is_refused_with_the_reason(verb):
     with pytest.raises(fl.EngineError, match="CloudWatch Logs Insights") as refused:
         getattr(DF.flow.insights(), verb)()
@@ -335,7 +335,7 @@ REDUCTIONS = [name for name, _ in inspect.getmembers(Reductions, inspect.isfunct
 
 @pytest.mark.parametrize("verb", REDUCTIONS)
 def test_every_verb_is_text_or_refused(verb):
-    if verb in {"gaps", "conversations", "losses"}:
+    if verb in {"gaps", "conversations", "losses", "reject_pairs"}:
         with pytest.raises(fl.EngineError):
             getattr(DF.flow.insights(), verb)()
     else:

@@ -25,6 +25,7 @@ from flowlens.simulate import (
     NetworkAcl,
     Repeat,
     Rule,
+    RuleChange,
     SecurityGroup,
     SkippedWindow,
     Subnet,
@@ -237,10 +238,166 @@ class TestTracking:
         truth = simulate(tiny(up, back, out_b=ANY)).truth
         assert truth.blocked_by.astype(object).where(truth.blocked_by.notna(), None).tolist() == [None, layer]
 
+    def test_protocols_without_ports_have_none_and_are_known_by_their_addresses(self):
+        there = call(protocol=47, initiator_port=0, responder_port=9)
+        got = lines(tiny(there), fields="interface-id srcport dstport protocol action")
+        assert got == sorted([f"{A} 0 0 47 ACCEPT"] * 2 + [f"{B} 0 0 47 ACCEPT"] * 2)
+        for wait, layer in ((500.0, None), (700.0, "SG_IN")):
+            back = replace(there, start=there.start + wait, initiator=B, responder=A)
+            truth = simulate(tiny(there, back, out_b=ANY)).truth
+            assert truth.blocked_by.astype(object).where(truth.blocked_by.notna(), None).tolist() == [None, layer]
+
     def test_ping_the_other_way_is_a_conversation_of_its_own(self):
         there = call(protocol=ICMP, exchanges=30, duration=29.0)
         back = replace(there, start=310.0, initiator=B, responder=A)
         assert simulate(tiny(there, back, out_b=ANY)).truth.blocked_by.astype(object).tolist()[1] == "SG_IN"
+
+
+class TestChanges:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html."""
+
+    long = call(duration=300.0, exchanges=30, bytes_up=3_000, bytes_down=30_000)
+
+    def test_tracked_connection_outlives_its_rule_and_the_next_does_not_begin(self):
+        closing = RuleChange(at=400.0, security_group=SecurityGroup(id="sg-b", name="b"))
+        world = replace(tiny(self.long, call(start=500.0, initiator_port=40_001)), changes=(closing,))
+        truth = simulate(world).truth
+        assert truth.blocked_by.astype(object).fillna("").tolist() == ["", "SG_IN"]
+        assert truth.cause.astype(object).fillna("").tolist() == ["", "rules"]
+
+    @pytest.mark.parametrize(
+        ("left", "expected"),
+        [({"egress": ANY}, ("SG_IN", B, B)), ({"ingress": ANY}, ("SG_OUT", B, B)), ({}, ("SG_IN", B, B))],
+    )
+    def test_connection_that_is_open_to_all_both_ways_is_not_tracked_and_cut_with_its_rules(self, left, expected):
+        closing = RuleChange(at=400.0, security_group=SecurityGroup(id="sg-b", name="b", **left))
+        world = replace(tiny(self.long, out_b=ANY), changes=(closing,))
+        assert blocked(world) == expected
+        assert simulate(world).truth.cause.tolist() == ["rules"]
+
+    def test_the_sender_repeats_what_is_cut_and_gives_up(self):
+        closing = RuleChange(at=400.0, security_group=SecurityGroup(id="sg-b", name="b", ingress=ANY))
+        records = simulate(replace(tiny(self.long, out_b=ANY), changes=(closing,)), fields=f"{SHORT} start").records
+        refused = records[records.action == "REJECT"]
+        assert (refused.interface_id.unique().tolist(), refused.packets.sum()) == ([B], 6)
+        assert not (records.tcp_flags.fillna(0) % 2).any(), "nobody says goodbye"
+
+    def test_nobody_answers_a_goodbye_that_does_not_arrive(self):
+        closing = RuleChange(at=300.2015, network_acl=NetworkAcl(id="acl-2", name="2", ingress=(POSTGRES, *OPEN),
+                                                              egress=OPEN))  # fmt: skip
+        got = lines(replace(tiny(call()), changes=(closing,)), fields="interface-id packets action tcp-flags")
+        assert got == sorted([f"{A} 9 ACCEPT 3", f"{B} 3 ACCEPT 2", f"{B} 6 REJECT 1",
+                              f"{B} 3 ACCEPT 18", f"{A} 3 ACCEPT 18"])  # fmt: skip
+
+    @pytest.mark.parametrize("rules", [{"ports": (0, 65_535)}, {"ports": (1_024, 65_535)}])
+    def test_answers_to_every_port_make_a_connection_untracked(self, rules):
+        out = (Rule(protocol=TCP, peer="0.0.0.0/0", **rules),)
+        closing = RuleChange(at=400.0, security_group=SecurityGroup(id="sg-b", name="b", egress=out))
+        world = replace(tiny(self.long, out_b=out), changes=(closing,))
+        assert blocked(world) == (("SG_IN", B, B) if rules["ports"][0] == 0 else None)
+
+    def test_what_goes_through_a_nat_gateway_is_always_tracked(self):
+        closing = RuleChange(at=400.0, security_group=SecurityGroup(id="sg-a", name="a"))
+        world = tiny(replace(self.long, responder=OUTSIDE), in_a=ANY)
+        assert blocked(replace(world, changes=(closing,))) is None
+        assert blocked(replace(tiny(self.long, in_a=ANY), changes=(closing,))) == ("SG_OUT", A, A)
+
+    def test_network_acl_cuts_every_connection(self):
+        for out in ((), ANY):
+            closing = RuleChange(at=400.0, network_acl=NetworkAcl(id="acl-2", name="2", ingress=(POSTGRES, *OPEN),
+                                                                  egress=OPEN))  # fmt: skip
+            world = replace(tiny(self.long, out_b=out), changes=(closing,))
+            assert blocked(world) == ("NACL_IN", "subnet-2", B)
+
+    def test_pings_are_answered_until_the_change(self):
+        no_reply = AclEntry(number=90, action="deny", protocol=ICMP, cidr="0.0.0.0/0", ports=(0, -1))
+        closing = RuleChange(at=310.5, network_acl=NetworkAcl(id="acl-2", name="2", ingress=OPEN,
+                                                              egress=(no_reply, *OPEN)))  # fmt: skip
+        world = replace(tiny(call(protocol=ICMP, exchanges=21, duration=20.0)), changes=(closing,))
+        got = lines(world, fields="interface-id flow-direction packets action")
+        assert got == sorted([f"{A} egress 21 ACCEPT", f"{B} ingress 21 ACCEPT", f"{B} egress 11 ACCEPT",
+                              f"{B} egress 10 REJECT", f"{A} ingress 11 ACCEPT"])  # fmt: skip
+
+    def test_repaired_between_two_tries(self):
+        opening = RuleChange(at=302.0, security_group=SecurityGroup(id="sg-b", name="b", ingress=ANY))
+        world = replace(tiny(call(syn_retries=3), in_b=()), changes=(opening,))
+        heard = [line for line in lines(world) if line.startswith(f"{B} {IP_A}")]
+        assert [line.split()[6::2] for line in heard] == [["2", "REJECT", "ingress"], ["5", "ACCEPT", "ingress"]]
+        assert [refused.refusal.layer for refused in simulate(world).refusals] == ["SG_IN", "SG_IN"]
+
+    def test_every_refusal_is_told_with_its_filter_and_time(self):
+        moved = (
+            RuleChange(at=302.0, security_group=SecurityGroup(id="sg-b", name="b", ingress=ANY)),
+            RuleChange(at=302.0, network_acl=NetworkAcl(id="acl-2", name="2", ingress=(POSTGRES, *OPEN), egress=OPEN)),
+        )
+        sim = simulate(replace(tiny(call(syn_retries=2), in_b=()), changes=moved), start="1970-01-01")
+        assert [(r.at, r.key.egress, r.refusal.layer) for r in sim.refusals] == [
+            (300.0, False, "SG_IN"), (301.0, False, "SG_IN"), (303.0, False, "NACL_IN"),
+        ]  # fmt: skip
+
+    def test_a_change_replaces_one_filter_that_there_is(self):
+        with pytest.raises(TopologyError, match="one filter"):
+            RuleChange(at=1.0)
+        with pytest.raises(TopologyError, match="sg-x"):
+            replace(tiny(), changes=(RuleChange(at=1.0, security_group=SecurityGroup(id="sg-x", name="x")),))
+        with pytest.raises(TopologyError, match="acl-x"):
+            replace(tiny(), changes=(RuleChange(at=1.0, network_acl=NetworkAcl(id="acl-x", name="x")),))
+
+    def test_ports_used_again_are_a_new_connection(self):
+        again = call(start=600.0)
+        world = tiny(call(), again)
+        assert simulate(world).truth.blocked_by.isna().all()
+        assert len(lines(world, interval=60)) == 8
+        closing = RuleChange(at=500.0, security_group=SecurityGroup(id="sg-b", name="b"))
+        truth = simulate(replace(world, changes=(closing,))).truth
+        assert truth.cause.astype(object).fillna("").tolist() == ["", "rules"]
+
+
+class TestTwoInterfaces:
+    @staticmethod
+    def world(plan, **changes):
+        world = tiny(plan, **changes)
+        second = Interface(id="eni-b2", name="b2", subnet="subnet-0", address="10.0.0.9", security_groups=("sg-b",),
+                           instance="i-b")  # fmt: skip
+        return replace(world, interfaces=(*world.interfaces, second))
+
+    def test_group_of_the_second_interface_has_not_seen_the_request(self):
+        assert blocked(self.world(call(reply_from="eni-b2"))) == ("SG_OUT", "eni-b2", "eni-b2")
+
+    def test_reply_shows_the_second_interface_and_the_address_that_was_asked(self):
+        world = self.world(call(reply_from="eni-b2"), out_b=ANY)
+        assert blocked(world) is None
+        got = lines(world, fields="interface-id instance-id flow-direction srcaddr pkt-srcaddr")
+        assert f"eni-b2 i-b egress 10.0.0.9 {IP_B}" in got
+        assert f"{A} i-a ingress {IP_B} {IP_B}" in got
+        assert not [line for line in got if line.startswith(f"{B} i-b egress")]
+
+    def test_network_acl_is_that_of_the_subnet_that_is_left(self):
+        world = self.world(call(reply_from="eni-b2"), out_b=ANY, acl_out_b=(EPHEMERAL,))
+        assert blocked(world) is None
+        closed = replace(world.network_acls[0], egress=(EPHEMERAL, *OPEN))
+        world = replace(world, network_acls=(closed, *world.network_acls[1:]))
+        assert blocked(world) == ("NACL_OUT", "subnet-0", "eni-b2")
+
+    @pytest.mark.parametrize("plan", [{"reply_from": "eni-x"}, {"reply_from": "eni-b2", "responder": OUTSIDE}])
+    def test_second_interface_must_be_there_and_belong_to_a_responder(self, plan):
+        with pytest.raises(TopologyError, match="Replies from"):
+            simulate(self.world(call(**plan)))
+
+
+class TestTrafficType:
+    @pytest.mark.parametrize(("kind", "count"), [("ALL", 6), ("ACCEPT", 5), ("REJECT", 1)])
+    def test_log_captures_what_it_was_made_for(self, kind, count):
+        denied = AclEntry(number=91, action="deny", protocol=TCP, cidr="0.0.0.0/0", ports=(22, 22))
+        world = replace(tiny(call(), call(responder_port=22), acl_in_b=(denied,)), traffic_type=kind)
+        sim = simulate(world, interval=600)
+        assert len([line for line in sim.lines if line.line.split()[13] == "OK"]) == count
+        assert set(sim.records.action.dropna()) == ({"ACCEPT", "REJECT"} if kind == "ALL" else {kind})
+        assert sim.topology["flow-logs"]["FlowLogs"][0]["TrafficType"] == kind
+
+    def test_interface_with_nothing_to_capture_says_so(self):
+        records = simulate(replace(tiny(call()), traffic_type="REJECT"), interval=600, hours=0.1).records
+        assert set(records.log_status) == {"NODATA"}
 
 
 class TestHosts:

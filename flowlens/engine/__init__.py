@@ -1,8 +1,9 @@
 """What runs the analyses: every one is an Ibis expression over one table, `flows`, whatever holds the records."""
 
 from flowlens.engine.files import FileRecords
-from flowlens.engine.frames import flows_of_frame, run
+from flowlens.engine.frames import flows_of_frame, run, run_categorical
 from flowlens.engine.records import Records, Step, columns_after, prepared
+from flowlens.engine.results import in_categories
 from flowlens.engine.sql import flows_of_words, lacks, sql, used_columns
 from flowlens.engine.tables import TableRecords
 
@@ -14,9 +15,11 @@ __all__ = [
     "columns_after",
     "flows_of_frame",
     "flows_of_words",
+    "in_categories",
     "lacks",
     "prepared",
     "run",
+    "run_categorical",
     "sql",
     "used_columns",
 ]

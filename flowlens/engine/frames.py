@@ -9,7 +9,7 @@ DuckDB runs it: `benchmarks/` compares it with polars on these analyses, and fil
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,11 @@ from flowlens.schema import BY_COLUMN, VOCABULARIES, field_for
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from pandas.api.extensions import ExtensionArray
 
-__all__ = ["flows_of_frame", "run"]
+    InWords = Callable[[np.ndarray, pd.Index], ExtensionArray | np.ndarray]
+
+__all__ = ["flows_of_frame", "run", "run_categorical"]
 
 #: Rows of one of DuckDB's row groups: cores share the work by batches, and one batch would be one core's.
 _BATCH = 122_880
@@ -57,6 +60,25 @@ def _frame_type(df: pd.DataFrame, column: str) -> str:
 
 def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
     """Compute an expression over the records of a frame; only the columns that it uses are looked at."""
+    return _run(expression, df, _spelled)
+
+
+def run_categorical(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
+    """Compute an expression as `run` does, words as categories: for results that are judged, which may be long."""
+    return _run(expression, df, _category)
+
+
+def _spelled(codes: np.ndarray, words: pd.Index) -> ExtensionArray | np.ndarray:
+    # Of an array, unlike an index, this makes -1 a missing value.
+    spelled: ExtensionArray | np.ndarray = words.array.take(codes, allow_fill=True)
+    return spelled
+
+
+def _category(codes: np.ndarray, words: pd.Index) -> pd.Categorical[str]:
+    return pd.Categorical.from_codes(codes, categories=words)
+
+
+def _run(expression: ir.Table, df: pd.DataFrame, in_words: InWords) -> pd.DataFrame:
     used = used_columns(expression)
     series = {column: typed(df, column) for column in used}
     words = {column: _categorical(series[column]) for column in used if _frame_type(df, column) == "int32"}
@@ -71,7 +93,8 @@ def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
         # A relation is planned twice, for its columns and for its rows: a quarter of the time on a small frame.
         cursor.execute(f"CREATE TEMPORARY TABLE result AS {duckdb_sql(expression.op())}")
         result = cursor.table("result").to_arrow_table()
-    return _decoded(result.cast(expression.schema().to_pyarrow()), dictionaries, made=set(expression.columns) - {*used})
+    made = set(expression.columns) - {*used}
+    return _decoded(result.cast(expression.schema().to_pyarrow()), dictionaries, made, in_words)
 
 
 @cache
@@ -137,7 +160,9 @@ def _numbers(series: pd.Series) -> pa.Array:
     return pa.array(seconds, mask=series.isna().to_numpy() if series.hasnans else None)
 
 
-def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index], made: Collection[str]) -> pd.DataFrame:
+def _decoded(
+    table: pa.Table, dictionaries: Mapping[str, pd.Index], made: Collection[str], in_words: InWords
+) -> pd.DataFrame:
     """Turn codes into words; `made` are the columns that the frame did not have."""
     result = result_frame(table, made)
     for field in table.schema:
@@ -145,6 +170,5 @@ def _decoded(table: pa.Table, dictionaries: Mapping[str, pd.Index], made: Collec
         if field.type == pa.int32():
             words = dictionaries[_ADDRESSES if field.name in made else field.name]
             codes = result[field.name].fillna(-1).to_numpy(np.int64)
-            # Of an array, unlike an index, this makes -1 a missing value.
-            result[field.name] = words.array.take(codes, allow_fill=True)
+            result[field.name] = in_words(codes, words)
     return result

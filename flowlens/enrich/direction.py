@@ -15,7 +15,7 @@ from flowlens.enrichment import Enrichment
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Direction"]
+__all__ = ["Direction", "Way"]
 
 _EGRESS, _INGRESS = "egress", "ingress"
 _WAY = ("flow_direction", "interface_id", "srcaddr", "dstaddr")
@@ -58,25 +58,9 @@ class Direction(Enrichment):
         return taken.intersection(columns)
 
     def of_frame(self, df: pd.DataFrame) -> dict[str, pd.Categorical[str]]:
-        way = self._way_of_frame(df)
-        directions = pd.Index([_EGRESS, _INGRESS], dtype=str)
-        columns = {"direction": pd.Categorical.from_codes(way, categories=directions), **_sides_of_frame(df, way)}
+        way = _ways_of_frame(df, self._find_owned)
+        columns = {"direction": _directions(way), **_sides_of_frame(df, way)}
         return {**columns, **self._initiator_of_frame(df)}
-
-    def _way_of_frame(self, df: pd.DataFrame) -> np.ndarray:
-        """Return 0 for egress and 1 for ingress, -1 where neither is known."""
-        way: np.ndarray = np.full(len(df), -1, np.int8)
-        if "flow_direction" in df.columns:
-            logged = categorical_of(typed(df, "flow_direction"))
-            places = pd.Index([_EGRESS, _INGRESS], dtype=str).get_indexer(logged.categories)
-            way = np.append(places, -1).astype(np.int8)[logged.codes]
-        open_ = np.flatnonzero((way < 0) & typed(df, "srcaddr").notna().to_numpy())
-        if not len(open_) or "interface_id" not in df.columns:
-            return way
-        owned = self._find_owned()
-        own = [_is_own(df.iloc[open_] if len(open_) < len(df) else df, end, owned) for end in ("srcaddr", "dstaddr")]
-        way[open_] = np.where(own[0] == own[1], -1, np.where(own[0], 0, 1))
-        return way
 
     def _initiator_of_frame(self, df: pd.DataFrame) -> dict[str, pd.Categorical[str]]:
         from flowlens.engine import flows_of_frame, run
@@ -96,35 +80,11 @@ class Direction(Enrichment):
     def of_table(self, table: ir.Table, wanted: Collection[str]) -> ir.Table:
         sided = [column for column in self.added(table.columns) if not column.startswith("initiator")]
         if not set(sided).isdisjoint(wanted):
-            table = self._with_way(table)
+            table = _ways_of_table(table, self._find_owned)
             table = table.mutate(**{column: _side(table, column) for column in sided[1:] if column in wanted})
         if not {"initiator", "initiator_by"}.isdisjoint(wanted):
             table = self._with_initiator(table)
         return table
-
-    def _with_way(self, table: ir.Table) -> ir.Table:
-        import ibis
-
-        logged = ibis.null("string")
-        if "flow_direction" in table.columns:
-            logged = ibis.cases((table.flow_direction.isin([_EGRESS, _INGRESS]), table.flow_direction))
-        owned = self._find_owned() if "interface_id" in table.columns else pd.DataFrame()
-        if owned.empty:
-            return table.mutate(direction=logged)
-        # Joined and not looked for in a list, which engines go through from its beginning for each record.
-        words = (owned["interface_id"].astype(str) + " " + owned["address"].astype(str)).tolist()
-        known = ibis.literal(words, type="array<string>").unnest().name("own").as_table().distinct()
-        t = table.mutate(
-            direction=logged,
-            src_at=table.interface_id + " " + table.srcaddr,
-            dst_at=table.interface_id + " " + table.dstaddr,
-        )
-        src, dst = known.rename(src_own="own"), known.rename(dst_own="own")
-        t = t.left_join(src, t.src_at == src.src_own).left_join(dst, t.dst_at == dst.dst_own)
-        inferred = ibis.cases(
-            (t.src_own.notnull() & t.dst_own.isnull(), _EGRESS), (t.dst_own.notnull() & t.src_own.isnull(), _INGRESS)
-        )
-        return t.mutate(direction=t.direction.coalesce(inferred)).drop("src_at", "dst_at", "src_own", "dst_own")
 
     def _with_initiator(self, table: ir.Table) -> ir.Table:
         from flowlens.reduce.initiator import ENDS, EVIDENCE, initiators
@@ -135,6 +95,77 @@ class Direction(Enrichment):
             initiator=told.began.cases(*enumerate(ENDS)), initiator_by=told.evidence.cases(*enumerate(EVIDENCE))
         )
         return named.drop("began", "evidence")
+
+
+class Way(Enrichment):
+    """The field ``flow_direction``, inferred from addresses where it is not logged: for analyses that stand on it."""
+
+    verb = "diagnose"
+    inputs = {"flow_direction": _WAY}  # noqa: RUF012 - nobody changes it
+    needs = (("flow_direction", "interface_id"), "srcaddr", "dstaddr")
+    of_one_record = False
+
+    def __init__(self, find_owned: Callable[[], pd.DataFrame]) -> None:
+        """Take what finds the addresses of interfaces, which runs over all records."""
+        self._find_owned = find_owned
+
+    def takes(self, added: str, columns: Collection[str]) -> Collection[str]:
+        return set(self.inputs[added]).intersection(columns)
+
+    def of_frame(self, df: pd.DataFrame) -> dict[str, pd.Categorical[str]]:
+        return {"flow_direction": _directions(_ways_of_frame(df, self._find_owned))}
+
+    def of_table(self, table: ir.Table, wanted: Collection[str]) -> ir.Table:
+        if "flow_direction" not in wanted:
+            return table
+        told = _ways_of_table(table, self._find_owned)
+        return told.mutate(flow_direction=told.direction).drop("direction")
+
+
+def _directions(way: np.ndarray) -> pd.Categorical[str]:
+    return pd.Categorical.from_codes(way, categories=pd.Index([_EGRESS, _INGRESS], dtype=str))
+
+
+def _ways_of_frame(df: pd.DataFrame, find_owned: Callable[[], pd.DataFrame]) -> np.ndarray:
+    """Return 0 for egress and 1 for ingress, -1 where neither is known."""
+    way: np.ndarray = np.full(len(df), -1, np.int8)
+    if "flow_direction" in df.columns:
+        logged = categorical_of(typed(df, "flow_direction"))
+        places = pd.Index([_EGRESS, _INGRESS], dtype=str).get_indexer(logged.categories)
+        way = np.append(places, -1).astype(np.int8)[logged.codes]
+    open_ = np.flatnonzero((way < 0) & typed(df, "srcaddr").notna().to_numpy())
+    if not len(open_) or "interface_id" not in df.columns:
+        return way
+    owned = find_owned()
+    own = [_is_own(df.iloc[open_] if len(open_) < len(df) else df, end, owned) for end in ("srcaddr", "dstaddr")]
+    way[open_] = np.where(own[0] == own[1], -1, np.where(own[0], 0, 1))
+    return way
+
+
+def _ways_of_table(table: ir.Table, find_owned: Callable[[], pd.DataFrame]) -> ir.Table:
+    """Return a table with the column `direction` beside its own."""
+    import ibis
+
+    logged = ibis.null("string")
+    if "flow_direction" in table.columns:
+        logged = ibis.cases((table.flow_direction.isin([_EGRESS, _INGRESS]), table.flow_direction))
+    owned = find_owned() if "interface_id" in table.columns else pd.DataFrame()
+    if owned.empty:
+        return table.mutate(direction=logged)
+    # Joined and not looked for in a list, which engines go through from its beginning for each record.
+    words = (owned["interface_id"].astype(str) + " " + owned["address"].astype(str)).tolist()
+    known = ibis.literal(words, type="array<string>").unnest().name("own").as_table().distinct()
+    t = table.mutate(
+        direction=logged,
+        src_at=table.interface_id + " " + table.srcaddr,
+        dst_at=table.interface_id + " " + table.dstaddr,
+    )
+    src, dst = known.rename(src_own="own"), known.rename(dst_own="own")
+    t = t.left_join(src, t.src_at == src.src_own).left_join(dst, t.dst_at == dst.dst_own)
+    inferred = ibis.cases(
+        (t.src_own.notnull() & t.dst_own.isnull(), _EGRESS), (t.dst_own.notnull() & t.src_own.isnull(), _INGRESS)
+    )
+    return t.mutate(direction=t.direction.coalesce(inferred)).drop("src_at", "dst_at", "src_own", "dst_own")
 
 
 def _is_own(df: pd.DataFrame, end: str, owned: pd.DataFrame) -> np.ndarray:

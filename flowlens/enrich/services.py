@@ -18,7 +18,7 @@ from flowlens.service import protocol_name, service_names
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Services"]
+__all__ = ["Services", "flag_words"]
 
 #: The protocols that have ports: DCCP and UDPLite beside those that everybody knows.
 _WITH_PORTS = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
@@ -123,7 +123,8 @@ def _with_service(table: ir.Table) -> ir.Table:
     return t.mutate(service=named).drop("service_port")
 
 
-def _flags(flags: int) -> str:
+def flag_words(flags: int) -> str:
+    """Return the TCP flags of a number in words: ``SYN-ACK FIN``; ``none`` where none is set."""
     opening = "SYN-ACK" if flags & _SYN and flags & _ACK else "SYN" if flags & _SYN else "ACK" if flags & _ACK else ""
     return " ".join([*([opening] if opening else []), *(name for name, bit in _FLAGS if flags & bit)]) or "none"
 
@@ -146,7 +147,7 @@ def _path(number: int) -> str | None:
 
 _OF_NUMBERS: dict[str, tuple[str, Callable[[int], str | None]]] = {
     "protocol_name": ("protocol", protocol_name),
-    "flags": ("tcp_flags", _flags),
+    "flags": ("tcp_flags", flag_words),
     "path": ("traffic_path", _path),
 }
 

@@ -38,6 +38,7 @@ _DAY = 86400
 _LACKING = {
     "losses": "way to make several rows of one record, one for each cause",
     "conversations": "way to tell from one record to the next that a conversation has ended",
+    "reject_pairs": "join of the records with themselves",
     "gaps": "running maximum, which tells how far the earlier records of an interface reach",
 }
 

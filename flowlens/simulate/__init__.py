@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NetworkAcl,
         Repeat,
         Rule,
+        RuleChange,
         SecurityGroup,
         SkippedWindow,
         Step,
@@ -46,6 +47,7 @@ __all__ = [
     "NetworkAcl",
     "Repeat",
     "Rule",
+    "RuleChange",
     "SecurityGroup",
     "Simulation",
     "SkippedWindow",
@@ -99,7 +101,8 @@ def simulate(
     Simulation
         ``records``, the frame that `fl.read` gives; ``truth``, one row per conversation: ``conversation, initiator,
         responder, initiator_port, responder_port, protocol, start, blocked_by, blocked_at, interface_id, rule_number,
-        cause, label, note``; ``topology``, the describe-* documents; and ``write(folder)``.
+        cause, label, note``; ``refusals``, every refusal in turn; ``topology``, the describe-* documents; and
+        ``write(folder)``.
 
     See Also
     --------

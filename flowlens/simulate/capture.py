@@ -6,7 +6,7 @@ one interface in one capture window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -26,6 +26,25 @@ class Burst(NamedTuple):
     packets: int
     bytes: int
     flags: int = 0
+
+    def cut(self, counts: Iterable[int]) -> Iterator[Burst]:
+        """Yield the burst in pieces of so many packets, which it has in all."""
+        step, sent = self.span / max(self.packets - 1, 1), 0
+        for count in counts:
+            if count == self.packets:
+                yield self
+                return
+            upto = sent + count
+            octets = self.bytes * upto // self.packets - self.bytes * sent // self.packets
+            yield Burst(self.at + sent * step, (count - 1) * step, count, octets, self.flags)
+            sent = upto
+
+    def counts_between(self, edges: Iterable[float]) -> tuple[int, ...]:
+        """How many packets there are up to each edge in time that lies among them, and behind the last."""
+        step = self.span / max(self.packets - 1, 1)
+        inside = (edge for edge in edges if self.at < edge <= self.at + self.span)
+        ends = sorted({*(ceil((edge - self.at) / step) for edge in inside), self.packets})
+        return tuple(end - begin for begin, end in zip((0, *ends), ends, strict=False))
 
 
 class FlowKey(NamedTuple):

@@ -258,7 +258,7 @@ def _flow_log(world: World, fields: tuple[str, ...], interval: int, began: pd.Ti
     return {
         "FlowLogId": world.flow_log,
         "ResourceId": world.vpc,
-        "TrafficType": "ALL",
+        "TrafficType": world.traffic_type,
         "LogFormat": " ".join(f"${{{name}}}" for name in fields),
         "MaxAggregationInterval": interval,
         "LogDestinationType": "s3",

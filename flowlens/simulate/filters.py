@@ -6,16 +6,21 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from dataclasses import replace
 from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from flowlens.simulate.world import ALL, ICMP, ICMPV6, TCP, UDP, AclEntry, Interface, Rule, World
 
-__all__ = ["IMPLICIT_DENY_IPV4", "IMPLICIT_DENY_IPV6", "AclDecision", "Filters", "Header"]
+__all__ = ["IMPLICIT_DENY_IPV4", "IMPLICIT_DENY_IPV6", "AclDecision", "Filters", "FiltersInTime", "Header"]
 
 # The numbers under which AWS shows the entry "*" of a network ACL.
 IMPLICIT_DENY_IPV4, IMPLICIT_DENY_IPV6 = 32767, 32768
+
+_ANYWHERE = {"0.0.0.0/0", "::/0"}
+_ALL_PORTS = {None, (0, 65_535)}
 
 
 class Header(NamedTuple):
@@ -47,6 +52,7 @@ class Filters:
                 # The addresses of members are the private ones; AWS says nothing about IPv6, which works in practice.
                 self._members[group].update(a for a in (interface.address, interface.address6) if a)
         self._group_answers: dict[tuple[str, bool, Header], bool] = {}
+        self._untracked_answers: dict[tuple[str, bool, Header], bool] = {}
         self._acl_answers: dict[tuple[str, bool, Header], AclDecision] = {}
 
     def groups_allow(self, interface: Interface, *, egress: bool, header: Header) -> bool:
@@ -54,9 +60,22 @@ class Filters:
         key = (interface.id, egress, header)
         answer = self._group_answers.get(key)
         if answer is None:
-            groups = (self._groups[g] for g in interface.security_groups)
-            rules = (r for g in groups for r in (g.egress if egress else g.ingress))
-            answer = self._group_answers[key] = any(self._allows(r, header) for r in rules)
+            answer = self._group_answers[key] = any(self._allows(r, header) for r in self._rules(interface, egress))
+        return answer
+
+    def groups_let_pass_untracked(self, interface: Interface, *, egress: bool, request: Header) -> bool:
+        """Whether requests of this kind and their answers are open to all, so that no state is kept for them.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
+        """
+        if request.protocol not in {TCP, UDP}:
+            return False
+        key = (interface.id, egress, request)
+        answer = self._untracked_answers.get(key)
+        if answer is None:
+            there = (r for r in self._rules(interface, egress) if r.peer in _ANYWHERE and self._allows(r, request))
+            back = (r for r in self._rules(interface, not egress) if _allows_every_port(r, request))
+            answer = self._untracked_answers[key] = any(there) and any(back)
         return answer
 
     def acl_decides(self, acl: str, *, egress: bool, header: Header) -> AclDecision:
@@ -73,12 +92,40 @@ class Filters:
             self._acl_answers[key] = answer
         return answer
 
+    def _rules(self, interface: Interface, egress: bool) -> tuple[Rule, ...]:
+        groups = (self._groups[g] for g in interface.security_groups)
+        return tuple(r for g in groups for r in (g.egress if egress else g.ingress))
+
     def _allows(self, rule: Rule, header: Header) -> bool:
         if not _covers(rule.protocol, rule.ports, header):
             return False
         if rule.peer.startswith("sg-"):
             return header.remote in self._members.get(rule.peer, ())
         return _holds(rule.peer, header.remote)
+
+
+class FiltersInTime:
+    """The filters of a world as they are at any second of it."""
+
+    def __init__(self, world: World) -> None:
+        changes = sorted(world.changes, key=lambda change: change.at)
+        self.edits = tuple(change.at for change in changes)
+        self._filters = [Filters(world)]
+        for change in changes:
+            group, acl = change.security_group, change.network_acl
+            groups = tuple(group if group and g.id == group.id else g for g in world.security_groups)
+            acls = tuple(acl if acl and a.id == acl.id else a for a in world.network_acls)
+            world = replace(world, security_groups=groups, network_acls=acls)
+            self._filters.append(Filters(world))
+
+    def at(self, second: float) -> Filters:
+        """Return the filters that a packet of this second meets."""
+        return self._filters[bisect_right(self.edits, second)]
+
+
+def _allows_every_port(rule: Rule, header: Header) -> bool:
+    anybody = rule.peer in _ANYWHERE and (":" in rule.peer) == (":" in header.remote)
+    return anybody and (rule.protocol == ALL or (rule.protocol == header.protocol and rule.ports in _ALL_PORTS))
 
 
 def _ordered(entries: tuple[AclEntry, ...]) -> tuple[AclEntry, ...]:

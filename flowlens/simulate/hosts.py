@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Protocol
 
 from flowlens.simulate.capture import FIN, RST, SYN, SYN_ACK, Burst
 from flowlens.simulate.network import Link
 from flowlens.simulate.world import ICMP, ICMPV6, TCP, Conversation
 
 __all__ = ["play"]
+
+
+class _Send(Protocol):
+    def __call__(self, at: float, packets: int, octets: int, flags: int = 0, *, span: float = 0.0) -> bool: ...
+
 
 # Linux repeats a SYN after 1, 3, 7, ... seconds and a SYN-ACK five times in the same rhythm. The first data packets of
 # a connection that broke are repeated much faster; six tries stand for them.
@@ -42,9 +48,14 @@ def _play_datagrams(conversation: Conversation, link: Link) -> None:
         octets_up = conversation.bytes_up + count * (_UDP_HEADER + extra)
         octets_down = conversation.bytes_down + count * (_UDP_HEADER + extra)
         answers = conversation.bytes_down > 0
-    arrived = link.up(Burst(start, span, count, octets_up))
-    if arrived and answers and _answer(conversation, link) == "serve":
-        link.down(Burst(start + _round_trip(link), span, count, octets_down))
+    answers = answers and _answer(conversation, link) == "serve"
+    there = Burst(start, span, count, octets_up)
+    back = Burst(start + _round_trip(link), span, count, octets_down)
+    # Rules that change let some of the datagrams pass, and only those are answered.
+    counts = there.counts_between(link.edits)
+    for up, down in zip(there.cut(counts), back.cut(counts), strict=True):
+        if link.up(up) and answers:
+            link.down(down)
 
 
 def _span(conversation: Conversation) -> float:
@@ -85,14 +96,17 @@ class _Tcp:
             end = opened
         elif plan.pause:
             half = plan.duration / 2
-            self._talk(opened, half, share=0.5)
+            if not self._talk(opened, half, share=0.5):
+                return
             again = opened + half + plan.pause
             if not any(self._down(again + wait, 1, self._ack + 1) for wait in _DATA_TIMES):
                 return
-            self._talk(again + self._rtt, half, share=0.5)
+            if not self._talk(again + self._rtt, half, share=0.5):
+                return
             end = again + half + 2 * self._rtt
         else:
-            self._talk(opened, plan.duration, share=1.0)
+            if not self._talk(opened, plan.duration, share=1.0):
+                return
             end = opened + plan.duration + self._rtt
         self._close(end)
 
@@ -117,8 +131,11 @@ class _Tcp:
                 self._down(arrived[0] + self._rtt + wait, 1, self._syn, SYN_ACK)
         return None
 
-    def _talk(self, at: float, duration: float, *, share: float) -> None:
-        """Send the data of both sides, with an acknowledgement for every second segment of the other."""
+    def _talk(self, at: float, duration: float, *, share: float) -> bool:
+        """Send the data of both sides, with an acknowledgement for every second segment of the other.
+
+        False where rules changed so that nothing gets through any more: the hosts give up.
+        """
         plan = self._plan
         up, down = int(plan.bytes_up * share), int(plan.bytes_down * share)
         rounds = ceil(plan.exchanges * share)
@@ -127,9 +144,25 @@ class _Tcp:
         # The acknowledgement that ends the handshake goes with the first data.
         packets_up = 1 + segments_up + segments_down // 2
         packets_down = segments_down + (segments_up + 1) // 2
-        self._up(at, packets_up, up + packets_up * self._ack, span=duration)
-        if packets_down:
-            self._down(at + self._rtt, packets_down, down + packets_down * self._ack, span=duration)
+        octets_up, octets_down = up + packets_up * self._ack, down + packets_down * self._ack
+        return self._flows(self._up, at, packets_up, octets_up, duration) and (
+            not packets_down or self._flows(self._down, at + self._rtt, packets_down, octets_down, duration)
+        )
+
+    def _flows(self, send: _Send, at: float, packets: int, octets: int, duration: float) -> bool:
+        """Send data, and where rules change, find out with one packet whether it still gets through."""
+        whole = Burst(at, duration if packets > 1 else 0.0, packets, octets)
+        pieces = whole.cut(whole.counts_between(self._link.edits))
+        first = next(pieces)
+        if not send(first.at, first.packets, first.bytes, span=first.span):
+            return False
+        for piece in pieces:
+            head, *rest = piece.cut((1, piece.packets - 1) if piece.packets > 1 else (1,))
+            if not any(send(head.at + wait, 1, head.bytes) for wait in _DATA_TIMES):
+                return False
+            for others in rest:
+                send(others.at, others.packets, others.bytes, span=others.span)
+        return True
 
     def _close(self, at: float) -> None:
         plan = self._plan
@@ -138,8 +171,11 @@ class _Tcp:
             closed = at
         else:
             closed = at + 2 * self._rtt
-            self._up(at, 1, self._ack, FIN)
-            self._down(at + self._rtt, 1, self._ack, FIN)
+            # Nobody answers to a FIN that does not arrive, which happens where rules have changed.
+            if not any(self._up(at + wait, 1, self._ack, FIN) for wait in _DATA_TIMES):
+                return
+            if not any(self._down(at + self._rtt + wait, 1, self._ack, FIN) for wait in _DATA_TIMES):
+                return
             self._up(closed, 1, self._ack)
         self._link.close(closed + self._rtt)
         if plan.late is not None and not self._link.route.translated:

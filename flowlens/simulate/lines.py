@@ -41,7 +41,9 @@ def records(
     writer = _Writer(world, epoch, fields)
     found: list[tuple[int, int, int, Record]] = []
     for number, window in enumerate(windows):
-        flows = sorted(window.flows, key=lambda flow: (flow[2].first, flow[0][:-1], flow[1]))
+        # A window in which nothing of the wanted kind happened is written like one in which nothing happened at all.
+        captured = (flow for flow in window.flows if world.traffic_type in {"ALL", "ACCEPT" if flow[1] else "REJECT"})
+        flows = sorted(captured, key=lambda flow: (flow[2].first, flow[0][:-1], flow[1]))
         if window.skipped:
             kept = random.random(len(flows)) >= window.skipped
             flows = [flow for flow, keep in zip(flows, kept, strict=True) if keep]

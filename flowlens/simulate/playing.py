@@ -13,7 +13,7 @@ from flowlens.simulate.capture import Capture
 from flowlens.simulate.describe import describe
 from flowlens.simulate.hosts import play
 from flowlens.simulate.lines import choose_fields, records
-from flowlens.simulate.network import Link, Network
+from flowlens.simulate.network import Link, Network, Refused
 from flowlens.simulate.result import Simulation
 from flowlens.simulate.world import Conversation, World
 
@@ -48,6 +48,11 @@ def play_world(
         fields=names,
         lines=tuple(written),
         truth=_truth(played, epoch),
+        refusals=tuple(
+            Refused(number, epoch + at, key, refusal)
+            for number, (_, link) in enumerate(played)
+            for at, key, refusal in link.refusals
+        ),
         topology=describe(world, fields=names, interval=interval, began=began),
     )
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from flowlens.simulate.network import Refused
 from flowlens.simulate.world import World
 
 __all__ = ["Record", "Simulation"]
@@ -47,6 +48,8 @@ class Simulation:
         group or the subnet of that network ACL, ``interface_id`` the interface whose records say REJECT,
         ``rule_number`` the deciding entry of the network ACL. ``cause`` is ``rules``, or, where a security group no
         longer knew the connection, ``expired`` or ``closed``. ``label`` is missing for ordinary traffic.
+    refusals : tuple of Refused
+        Every refusal, also those after the first of a conversation: which filter refused its packets, when and where.
     topology : dict
         The documents that ``aws ec2 describe-*`` would print, by name: ``network-interfaces``, ``subnets``, ...
     """
@@ -55,6 +58,7 @@ class Simulation:
     fields: tuple[str, ...]
     lines: tuple[Record, ...]
     truth: pd.DataFrame
+    refusals: tuple[Refused, ...]
     topology: dict[str, dict[str, Any]]
 
     def __repr__(self) -> str:

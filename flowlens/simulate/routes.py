@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flowlens.errors import TopologyError
 from flowlens.simulate.capture import FlowKey
 from flowlens.simulate.filters import Header
-from flowlens.simulate.world import ICMP, ICMPV6, Conversation, Interface, Subnet, World
+from flowlens.simulate.world import ICMP, ICMPV6, TCP, UDP, Conversation, Interface, Subnet, World
 
 __all__ = ["Hop", "Packet", "Route", "Routes", "StateKey"]
 
@@ -42,7 +42,8 @@ class Packet(NamedTuple):
 class Hop:
     """A packet passing one interface: what the filters there look at and what the record will say.
 
-    ``state`` has the local side first, so that both directions of a connection share one key.
+    ``state`` has the local side first, so that both directions of a connection share one key. ``always_tracked``: what
+    goes through a NAT gateway is, whatever the rules are.
     """
 
     interface: Interface
@@ -52,6 +53,12 @@ class Hop:
     crosses_subnet: bool
     state: StateKey
     is_request: bool
+    always_tracked: bool
+
+    @property
+    def request_header(self) -> Header:
+        """What the filters here look at, or looked at, in the request."""
+        return self.header if self.is_request else self.header._replace(port=self.key.srcport)
 
 
 class Route(NamedTuple):
@@ -87,7 +94,8 @@ class Routes:
         ipv6 = conversation.ipv6 or ":" in conversation.initiator + conversation.responder
         src = _address(conversation.initiator, source, ipv6=ipv6)
         dst = _address(conversation.responder, target, ipv6=ipv6)
-        if conversation.protocol in _ECHO:
+        if conversation.protocol not in {TCP, UDP}:
+            # Without ports: groups know a conversation of such a protocol by its two addresses alone.
             request = Packet(src, dst, 0, 0)
         else:
             own = conversation.initiator_port or self._next_port(
@@ -97,6 +105,8 @@ class Routes:
         legs = self._legs(source, target, request)
         protocol = conversation.protocol
         forward = [hop for a, b, p in legs for hop in self._hops(a, b, p, protocol, number, is_request=True)]
+        if conversation.reply_from is not None:
+            legs[-1] = (legs[-1][0], self._second_interface(conversation.reply_from, target), legs[-1][2])
         reverse = [
             hop
             for a, b, p in reversed(legs)
@@ -106,6 +116,14 @@ class Routes:
         dropped = target is not None and target.kind == "nat_gateway"
         return Route(request, tuple(forward), tuple(reverse), len(legs) > 1, dropped)
 
+    def _second_interface(self, interface: str, target: Interface | None) -> Interface:
+        found = self._interfaces.get(interface)
+        if found is None or target is None:
+            raise TopologyError(
+                f"Replies from {interface!r} need a responder in the VPC, and that interface in the world"
+            )
+        return found
+
     def _next_port(self, host: str, first: int, count: int) -> int:
         taken = self._ports_taken[host] = self._ports_taken.get(host, sum(host.encode())) + 1
         return first + taken * _PORT_STRIDE % count
@@ -113,7 +131,10 @@ class Routes:
     def _legs(self, source: Interface | None, target: Interface | None, packet: Packet) -> list[_Leg]:
         if source is None:
             if target is None:
-                raise TopologyError(f"Neither {packet.src} nor {packet.dst} is in the VPC; no interface would see them")
+                raise TopologyError(
+                    f"Neither {packet.src} nor {packet.dst} is an interface of the VPC; no interface would see them. "
+                    "Hosts inside are named by the id of their interface, such as 'eni-1', not by name or address."
+                )
             public = ":" in packet.dst or target.public_address
             if not public or self._subnets[target.subnet].nat_gateway:
                 raise TopologyError(f"{target.id} cannot be reached from the internet: it has no public address")
@@ -146,18 +167,21 @@ class Routes:
         # Security groups keep pings apart by the ICMP identifier, which no record shows: the conversation's number.
         srcport, dstport = (number, number) if echo else (packet.srcport, packet.dstport)
         port = echo[0 if is_request else 1] if echo else packet.dstport
+        tracked = any(end is not None and end.kind == "nat_gateway" for end in (sender, receiver))
         hops = []
         if sender is not None:
             state = (sender.id, protocol, packet.src, srcport, packet.dst, dstport)
             path = _SAME_VPC if receiver is not None else self._way_out(sender, packet.dst)
             key = _flow(sender, packet, protocol, path, egress=True)
             home = self._subnets[sender.subnet]
-            hops.append(Hop(sender, home, key, Header(protocol, packet.dst, port), crosses, state, is_request))
+            header = Header(protocol, packet.dst, port)
+            hops.append(Hop(sender, home, key, header, crosses, state, is_request, tracked))
         if receiver is not None:
             state = (receiver.id, protocol, packet.dst, dstport, packet.src, srcport)
             key = _flow(receiver, packet, protocol, None, egress=False)
             home = self._subnets[receiver.subnet]
-            hops.append(Hop(receiver, home, key, Header(protocol, packet.src, port), crosses, state, is_request))
+            header = Header(protocol, packet.src, port)
+            hops.append(Hop(receiver, home, key, header, crosses, state, is_request, tracked))
         return hops
 
     def _way_out(self, sender: Interface, address: str) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "NetworkAcl",
     "Repeat",
     "Rule",
+    "RuleChange",
     "SecurityGroup",
     "SkippedWindow",
     "Step",
@@ -90,6 +91,22 @@ class NetworkAcl:
     name: str
     ingress: tuple[AclEntry, ...] = ()
     egress: tuple[AclEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleChange:
+    """A filter that is edited while the simulation runs: from second ``at`` on it is the given one of the same id.
+
+    Connections that a security group tracks live on without its rules; others and a network ACL's feel it at once.
+    """
+
+    at: float
+    security_group: SecurityGroup | None = None
+    network_acl: NetworkAcl | None = None
+
+    def __post_init__(self) -> None:
+        if (self.security_group is None) == (self.network_acl is None):
+            raise TopologyError("A rule change replaces one filter: either a security group or a network ACL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +185,7 @@ class Conversation:
     initiator, responder
         Interface id, or an address on the internet.
     responder_port, initiator_port
-        0 for ICMP; an initiator port of 0 lets the simulator take the next ephemeral one.
+        Only for TCP and UDP; an initiator port of 0 lets the simulator take the next ephemeral one.
     bytes_up, bytes_down
         Payload towards the responder and back.
     exchanges
@@ -188,6 +205,9 @@ class Conversation:
         the way would have forgotten the connection, so nothing is sent there.
     ipv6
         Use the IPv6 addresses of two interfaces. An internet address decides by itself.
+    reply_from
+        Interface through which the responder's packets leave where that is not the one that the requests reach: an
+        instance with two interfaces and no source/destination check.
     """
 
     start: float
@@ -206,6 +226,7 @@ class Conversation:
     pause: float = 0.0
     late: float | None = None
     ipv6: bool = False
+    reply_from: str | None = None
     label: str | None = None
     note: str = ""
 
@@ -277,6 +298,13 @@ class SkippedWindow:
 class World:
     """A VPC, its filters, the internet around it and the traffic to play.
 
+    Attributes
+    ----------
+    changes
+        What is edited while the simulation runs. The describe-* documents show the filters as they were before.
+    traffic_type
+        What the flow log captures: accepted packets, refused ones or all.
+
     Examples
     --------
     One instance that answers to SSH from one address, and somebody else who tries:
@@ -307,6 +335,8 @@ class World:
     traffic: tuple[Traffic, ...] = ()
     hosts: tuple[Host, ...] = ()
     skipped: tuple[SkippedWindow, ...] = ()
+    changes: tuple[RuleChange, ...] = ()
+    traffic_type: Literal["ALL", "ACCEPT", "REJECT"] = "ALL"
     cidr6: str | None = None
     vpc: str = "vpc-0a1b2c3d4e5f60718"
     account: str = "123456789012"
@@ -316,7 +346,10 @@ class World:
     def __post_init__(self) -> None:
         subnets = {s.id: s for s in self.subnets}
         groups = {g.id for g in self.security_groups}
-        _each_known((s.network_acl for s in self.subnets), {a.id for a in self.network_acls}, "network ACL")
+        acls = {a.id for a in self.network_acls}
+        _each_known((s.network_acl for s in self.subnets), acls, "network ACL")
+        _each_known((c.security_group.id for c in self.changes if c.security_group), groups, "security group")
+        _each_known((c.network_acl.id for c in self.changes if c.network_acl), acls, "network ACL")
         _each_known((i.subnet for i in self.interfaces), set(subnets), "subnet")
         _each_known((g for i in self.interfaces for g in i.security_groups), groups, "security group")
         interfaces = {i.id for i in self.interfaces}
@@ -327,7 +360,7 @@ class World:
             _inside(interface.address, home.cidr, interface.id)
             if interface.address6 is not None:
                 _inside(interface.address6, home.cidr6, interface.id)
-        for acl in self.network_acls:
+        for acl in (*self.network_acls, *(c.network_acl for c in self.changes if c.network_acl)):
             for entries in (acl.ingress, acl.egress):
                 if len({e.number for e in entries}) != len(entries):
                     raise TopologyError(f"{acl.id} has two entries of one number and direction; numbers are unique")

@@ -10,6 +10,7 @@
     parts       interfaces, subnets, VPCs and flow logs as values
     ranges      who has an address
     network     Topology: all of it, and who has which address
+    judging     its methods that answer for its rules
     building    a topology, put together from documents
     given       refuses what is given as a topology and is none
     tables      interfaces and addresses as frames

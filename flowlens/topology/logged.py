@@ -25,10 +25,13 @@ class Logged:
         False where no record of it can exist.
     reason
         Why, and what remains unknown.
+    certain
+        Whether AWS says so, or the flow logs there are; otherwise it is concluded from what the topology holds.
     """
 
     logged: bool
     reason: str
+    certain: bool = True
 
     def __bool__(self) -> bool:
         return self.logged
@@ -87,7 +90,7 @@ def is_logged(
     # Imported here so that `import flowlens` stays light.
     from flowlens.topology.coverage import coverage, elsewhere, uncovered
     from flowlens.topology.given import need_topology
-    from flowlens.topology.never import IN_TOPOLOGY, WHEREVER, doubts, doubts_without_topology
+    from flowlens.topology.never import IN_TOPOLOGY, WHEREVER, doubts, doubts_without_topology, reserved
     from flowlens.topology.traffic import traffic_between
 
     is_arp = isinstance(protocol, str) and protocol.lower() == "arp"
@@ -104,5 +107,5 @@ def is_logged(
     for look in (*IN_TOPOLOGY, elsewhere, uncovered):
         reason = look(traffic, topology)
         if reason is not None:
-            return Logged(False, f"{reason}.")
+            return Logged(False, f"{reason}.", certain=look not in (reserved, elsewhere))
     return Logged(True, " ".join((*coverage(traffic, topology), *doubts(traffic, topology))))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from flowlens.errors import TopologyError
+from flowlens.topology.judging import Judging
 
 # What builds a topology and answers from it is imported where that happens, so that `import flowlens` stays light.
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Placed = TypeVar("Placed", "Interface", "Subnet")
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
-class Topology:
+class Topology(Judging):
     """The network behind the records, as ``aws ec2 describe-*`` prints it.
 
     Attributes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from flowlens.topology.network import Topology
 
-__all__ = ["IN_TOPOLOGY", "WHEREVER", "doubts", "doubts_without_topology"]
+__all__ = ["IN_TOPOLOGY", "WHEREVER", "doubts", "doubts_without_topology", "reserved"]
 
 _DNS_IS_NOT = "queries to the Amazon DNS server are never captured; those to a DNS server of your own are"
 
@@ -43,6 +43,7 @@ _SERVICES = {address: sentence for addresses, sentence in _ON_THE_LINK.items() f
 
 _DHCP_PORTS = {4: (67, 68), 6: (546, 547)}
 _VXLAN = 4789
+_ROUTER = "the address of the default VPC router"
 
 
 def _service(traffic: Traffic) -> str | None:
@@ -81,12 +82,23 @@ def _resolver(traffic: Traffic, topology: Topology) -> str | None:
     return None
 
 
-def _reserved(traffic: Traffic, topology: Topology) -> str | None:
+def _router(traffic: Traffic, topology: Topology) -> str | None:
+    return _kept_address(traffic, topology, only_router=True)
+
+
+def reserved(traffic: Traffic, topology: Topology) -> str | None:
+    """Find an address that AWS keeps in every subnet, other than that of the router.
+
+    The limitations do not name them: at these there is nothing that could answer.
+    """
+    return _kept_address(traffic, topology, only_router=False)
+
+
+def _kept_address(traffic: Traffic, topology: Topology, *, only_router: bool) -> str | None:
     """Find an address that AWS keeps in every subnet.
 
-    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html. The limitations name that of the default
-    router; at the others there is nothing that could answer. In another VPC than the sender's nobody can be sure: the
-    packet then leaves the sender's interface as any other.
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html. In another VPC than the sender's nobody can be
+    sure: the packet then leaves the sender's interface as any other.
     """
     for near, far, _ in traffic.both_ways():
         if _resolves_for(far, topology):
@@ -94,7 +106,7 @@ def _reserved(traffic: Traffic, topology: Topology) -> str | None:
         purposes = {
             subnet.vpc or "": (subnet, purpose)
             for subnet in topology.subnets_at(str(far))
-            if (purpose := _purpose(far, subnet))
+            if (purpose := _purpose(far, subnet)) and (purpose == _ROUTER or not only_router)
         }
         if purposes and _homes(near, topology) <= purposes.keys():
             subnet, purpose = next(iter(purposes.values()))
@@ -196,7 +208,7 @@ def _purpose(address: netaddr.IPAddress, subnet: Subnet) -> str | None:
     net = next(net for net in map(network, subnet.cidrs) if address in net)
     purposes = {
         net.first: "the network address",
-        net.first + 1: "the address of the default VPC router",
+        net.first + 1: _ROUTER,
         net.first + 2: "the address kept for DNS",
         net.first + 3: "the address kept for future use",
         net.last: "the broadcast address" if net.version == 4 else "the last address",
@@ -207,4 +219,4 @@ def _purpose(address: netaddr.IPAddress, subnet: Subnet) -> str | None:
 #: Checks that need addresses, port and protocol only.
 WHEREVER = (_service, _inside_host, _link_local, _dhcp)
 #: Checks that need to know the network.
-IN_TOPOLOGY = (_resolver, _reserved, _inside_interface, _private_link)
+IN_TOPOLOGY = (_resolver, _router, reserved, _inside_interface, _private_link)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flowlens.topology.items import Item
 from flowlens.topology.kinds import Names, kind_and_name
 
-__all__ = ["FlowLog", "Interface", "Subnet", "Vpc", "flow_log", "interface", "subnet", "vpc"]
+__all__ = ["WITHOUT_GROUPS", "FlowLog", "Interface", "Subnet", "Vpc", "flow_log", "interface", "subnet", "vpc"]
 
 # eu-west-1a, us-gov-east-1b, and the local zone us-west-2-lax-1a
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)+?-\d+")
@@ -40,6 +40,8 @@ class Interface:
         Pairs of an own address, the primary one first, and one of these that is translated to it.
     security_groups
         Ids.
+    lists_groups
+        Whether its groups are known: an interface that was described without them may carry any.
     tcp_idle_timeout
         Seconds after which an idle TCP connection is no longer tracked, where somebody has set them.
     """
@@ -64,6 +66,7 @@ class Interface:
     public_addresses: tuple[str, ...]
     translations: tuple[tuple[str, str], ...]
     security_groups: tuple[str, ...]
+    lists_groups: bool
     source_dest_check: bool
     status: str | None
     tcp_idle_timeout: int | None
@@ -106,6 +109,11 @@ class FlowLog:
     active: bool
 
 
+#: Types of interfaces that carry no security group.
+#: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html,
+#: https://docs.aws.amazon.com/elasticloadbalancing/latest/gateway/introduction.html
+WITHOUT_GROUPS = {"nat_gateway", "transit_gateway", "gateway_load_balancer", "gateway_load_balancer_endpoint"}
+
 #: What AWS calls an address that is translated to a private one.
 _TRANSLATED = ("PublicIp", "CarrierIp", "CustomerOwnedIp")
 
@@ -143,6 +151,7 @@ def interface(item: Item, names: Names, subnets: Mapping[str, Subnet]) -> Interf
         public_addresses=_public_addresses(item),
         translations=_translations(item),
         security_groups=_distinct(group.text("GroupId") for group in item.parts("Groups")),
+        lists_groups=item.raw.get("Groups") is not None or item.text("InterfaceType") in WITHOUT_GROUPS,
         source_dest_check=item.flag("SourceDestCheck") is not False,
         status=item.text("Status"),
         tcp_idle_timeout=item.part("ConnectionTrackingConfiguration").number("TcpEstablishedTimeout"),

@@ -1,21 +1,20 @@
-"""Pictures of what the reductions return.
-
-Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/): any colour vision tells them apart, and they are never
-the only sign.
-"""
+"""Pictures of what the reductions and judgements return."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.dates as mdates
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from flowlens.diagnose import Course
+from flowlens.plot.canvas import BLUE, OTHERS, ROLES, axes, in_utc, say_nothing_here
+from flowlens.plot.conversation import draw_conversation
 from flowlens.reduce.summary import need_measure, number_of_rows
 from flowlens.reductions import Measure
 from flowlens.service import protocol_name
@@ -26,22 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowPlot"]
 
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-_OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-
 _NO_NAME, _OTHERS_OF = "(none)", " others"
 
 #: Beyond these the numbers in the cells of a matrix could not be read.
 _MOST_CELLS_WITH_TEXT = 150
 
-_ROLES = {"ACCEPT": (_BLUE, ""), "REJECT": (_ORANGE, "///")}
-
 
 class FlowPlot:
     """Pictures of a frame of flow log records. Each method returns the matplotlib `Axes` it drew on."""
 
-    def __init__(self, flow: Analyses) -> None:
-        self._flow = flow
+    def __init__(self, flow: Analyses, course: Callable[[pd.Series | Mapping[str, Any]], Course]) -> None:
+        """Take the records, and what finds those of the conversation that a row of a diagnosis is about."""
+        self._flow, self._course = flow, course
 
     def __call__(self) -> Axes:
         """Draw the time line."""
@@ -76,14 +71,12 @@ class FlowPlot:
         """
         need_measure("plot.timeline", "values", values)
         table = self._flow.timeline(freq, by=by)
-        ax = _axes(ax, 9, 2.6)
+        ax = axes(ax, 9, 2.6)
         if len(table):
             _draw_bins(ax, table, by, values, pd.Timedelta(width_in_seconds(freq), unit="s"))
         else:
-            _say_nothing_here(ax)
-        locator = mdates.AutoDateLocator(tz="UTC")
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, tz="UTC"))
+            say_nothing_here(ax)
+        in_utc(ax)
         ax.yaxis.set_major_formatter(_amounts(values))
         ax.set(title=f"{values.capitalize()} per {freq}, UTC", ylabel=values)
         return ax
@@ -186,31 +179,62 @@ class FlowPlot:
         number_of_rows(n)
         table = self._flow.pairs(keys=(rows, cols), by=values)
         crossed = _crossed(table, rows, cols, values, n)
-        ax = _axes(ax, 2.5 + 0.75 * max(crossed.shape[1], 3), 1.2 + 0.36 * max(crossed.shape[0], 3))
+        ax = axes(ax, 2.5 + 0.75 * max(crossed.shape[1], 3), 1.2 + 0.36 * max(crossed.shape[0], 3))
         if crossed.empty:
-            _say_nothing_here(ax)
+            say_nothing_here(ax)
         else:
             _draw_cells(ax, crossed, values)
         ax.set(title=f"{values.capitalize()} from {rows} (rows) to {cols} (columns)", xlabel=cols, ylabel=rows)
         return ax
 
+    def conversation(self, row: pd.Series | Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
+        """Draw a conversation of a diagnosis on a time line: both directions, at every interface that logged it.
 
-def _axes(ax: Axes | None, width: float, height: float) -> Axes:
-    if ax is not None:
-        return ax
-    _, new = plt.subplots(figsize=(width, height), layout="constrained")
-    new.spines[["top", "right"]].set_visible(False)
-    return new
+        There is one lane for each place and direction, requests above replies. Each record is a bar from its `start` to
+        its `end`, with its packets and, where they are logged, its TCP flags beside it. Of a long conversation the
+        records nearest to the refusal are drawn, and the axis says how many more there are.
+
+        Parameters
+        ----------
+        row : pandas.Series
+            A row of `diagnose` or `diagnose_conversation`: ``found.loc[3]``. A row for several conversations between
+            the same two hosts at one port is drawn as a whole.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If it is no such row, if it stands for conversations of several hosts or ports, or if these records have
+            nothing of it.
+        MissingFieldError
+            If the log lacks a field that is needed.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> found = df.flow.diagnose()
+        >>> ax = df.flow.plot.conversation(found[found["verdict"] == "NACL_OUT"].iloc[0])
+        >>> print(ax.get_title(loc="left"))
+        203.0.113.64:54617 to 10.20.30.15:443 (TCP, https)
+        Certain: the network ACL refused it, outbound (NACL_OUT)
+        """
+        return draw_conversation(self._course(row), ax)
 
 
 def _draw_bins(ax: Axes, table: pd.DataFrame, by: str | None, values: str, width: pd.Timedelta) -> None:
     split = table.set_index(["start", by])[values].unstack() if by else table.set_index("start")[[values]]
     bins = pd.date_range(split.index.min(), split.index.max(), freq=width, unit="s")
     split = split.reindex(bins).fillna(0)
-    others = iter(_OTHERS * (len(split.columns) // len(_OTHERS) + 1))
+    others = iter(OTHERS * (len(split.columns) // len(OTHERS) + 1))
     floor = pd.Series(0.0, index=split.index)
     for name in split.columns:
-        colour, hatch = _ROLES.get(str(name), (next(others), "")) if by else (_BLUE, "")
+        colour, hatch = ROLES.get(str(name), (next(others), "")) if by else (BLUE, "")
         ax.bar(
             mdates.date2num(split.index), split[name], bottom=floor, width=width / pd.Timedelta("1D"), align="edge",
             color=colour, hatch=hatch, edgecolor="white", linewidth=0, label=str(name),
@@ -221,15 +245,15 @@ def _draw_bins(ax: Axes, table: pd.DataFrame, by: str | None, values: str, width
 
 
 def _bars(ax: Axes | None, labels: list[str], values: pd.Series, notes: list[str]) -> Axes:
-    ax = _axes(ax, 7, 0.6 + 0.28 * max(len(labels), 3))
+    ax = axes(ax, 7, 0.6 + 0.28 * max(len(labels), 3))
     places = range(len(labels))
-    drawn = ax.barh(places, values, color=_BLUE)
+    drawn = ax.barh(places, values, color=BLUE)
     ax.bar_label(drawn, labels=notes, padding=3)
     ax.margins(x=0.1)
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
     if not labels:
-        _say_nothing_here(ax)
+        say_nothing_here(ax)
     return ax
 
 
@@ -266,10 +290,6 @@ def _draw_cells(ax: Axes, crossed: pd.DataFrame, measure: str) -> None:
     ax.set_yticks(np.arange(crossed.shape[0]) + 0.5, [str(name) for name in crossed.index])
     ax.tick_params(length=0)
     ax.invert_yaxis()
-
-
-def _say_nothing_here(ax: Axes) -> None:
-    ax.text(0.5, 0.5, "no traffic in these records", transform=ax.transAxes, ha="center", va="center", color="grey")
 
 
 def _titled(ax: Axes, title: str, measure: str) -> Axes:
