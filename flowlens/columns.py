@@ -12,7 +12,7 @@ import pandas as pd
 from flowlens.errors import BadLine, MissingFieldError, NotAFlowFrameError, ParseError
 from flowlens.schema import BY_COLUMN, TGW_FIELDS, VPC_FIELDS, field_for
 
-__all__ = ["GATEWAY_ONLY", "VPC_ONLY", "Need", "missing_field", "need_addresses", "typed", "why_never"]
+__all__ = ["GATEWAY_ONLY", "VPC_ONLY", "Need", "missing_field", "need_addresses", "need_fields", "typed", "why_never"]
 
 #: A column that an analysis needs, or several of which any one will do.
 Need = str | tuple[str, ...]
@@ -105,6 +105,19 @@ def missing_field(column: Need, what: str, columns: Collection[str] = ()) -> Mis
         )
     added = f" {_ADDED_BY[lacking[0]]} adds it." if lacking[0] in _ADDED_BY else ""
     return MissingFieldError(f"{what} needs the column {named}, which is not there.{added}")
+
+
+def need_fields(needs: Iterable[Need], what: str, columns: Collection[str]) -> None:
+    """Refuse records that lack what something needs.
+
+    Raises
+    ------
+    MissingFieldError
+        With the first field that is missing.
+    """
+    for need in needs:
+        if not any(column in columns for column in ((need,) if isinstance(need, str) else need)):
+            raise missing_field(need, what, columns)
 
 
 def need_addresses(columns: Iterable[object], what: str, records: str, advice: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from flowlens.columns import Need, missing_field
+from flowlens.columns import Need, need_fields
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -43,9 +43,7 @@ class Enrichment(ABC):
         MissingFieldError
             With the first field that is missing.
         """
-        for need in self.needs:
-            if not any(column in columns for column in ((need,) if isinstance(need, str) else need)):
-                raise missing_field(need, self.verb, columns)
+        need_fields(self.needs, self.verb, columns)
 
     def added(self, columns: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - some depend on the log
         """Return the columns that records with these columns get."""

@@ -249,12 +249,9 @@ class Judgements(ABC):
     def _need(self, verb: str) -> None:
         """Refuse records that lack a field, before anything is computed."""
         from flowlens.abilities import NEEDS
-        from flowlens.columns import missing_field
+        from flowlens.columns import need_fields
 
-        columns = self._columns()
-        for need in NEEDS[verb]:
-            if not any(column in columns for column in ((need,) if isinstance(need, str) else need)):
-                raise missing_field(need, verb, columns)
+        need_fields(NEEDS[verb], verb, self._columns())
 
     def _found(self, records: Judgements, related: pd.DataFrame, interval: int) -> Found:
         """Gather what there is around some conversations."""

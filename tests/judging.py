@@ -37,9 +37,9 @@ class Judgement:
 
     ``wrong_certain``, ``true_excluded`` and ``other`` say in words what no diagnosis may do; ``unsafe`` what is excused
     because rules changed among the very records that it rests on. ``rows`` counts diagnoses by verdict and certainty,
-    ``refused`` conversations by the certainty of the first refusal, ``allowed`` those that a guard decides, by guard,
-    ``missed`` those among them that were not called certain. ``first_guess`` counts how often the layer that a likely
-    diagnosis ranks first is the true one.
+    ``refused`` conversations by the certainty of the first refusal, ``pings`` those of ICMP among them, ``allowed``
+    those that a guard decides, by guard, ``missed`` those among them that were not called certain. ``first_guess``
+    counts how often the layer that a likely diagnosis ranks first is the true one.
     """
 
     wrong_certain: list[str] = field(default_factory=list)
@@ -48,6 +48,7 @@ class Judgement:
     unsafe: list[str] = field(default_factory=list)
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    pings: Counter[str] = field(default_factory=Counter)
     allowed: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     first_guess: Counter[bool] = field(default_factory=Counter)
@@ -105,6 +106,7 @@ def judge(sim: Simulation, layout: str, *, interval: int, topology: Topology | N
             counted.add(refused.conversation)
             certainty, guard = rows[mine[0]].certainty, log.guard(refused, label)
             result.refused[certainty] += 1
+            result.pings[certainty] += rows[mine[0]].protocol in {1, 58}
             if guard:
                 result.allowed[guard] += 1
                 result.missed[guard] += certainty != "certain"

@@ -66,7 +66,10 @@ def gathered(table: pd.DataFrame) -> tuple[pd.DataFrame, DataFrameGroupBy[Any, A
 
     What the rows of a group have in common is kept, counts are added up.
     """
-    groups = table.groupby(["interface_id", "direction", "verdict", "certainty", "why"], sort=True, dropna=False)
+    # What opens one of them may not open another one: return rules are about ranges of ports.
+    opened = [table[name].map(str) for name in ("surfaces_after_fix", "fix") if name in table.columns]
+    cause = ["interface_id", "direction", "verdict", "certainty", "why"]
+    groups = table.groupby([*(table[name] for name in cause), *opened], sort=True, dropna=False)
     firsts = ["candidates", "assumptions", *(name for name in RULE_COLUMNS if name in table.columns)]
     rows = groups.agg(
         {
@@ -81,7 +84,7 @@ def gathered(table: pd.DataFrame) -> tuple[pd.DataFrame, DataFrameGroupBy[Any, A
     for name in ("protocol", "srcaddr", "srcport", "dstaddr", "dstport"):
         values = groups[name]
         rows[name] = values.first().where(values.nunique(dropna=False).eq(1))
-    rows = rows.reset_index()[table.columns]
+    rows = rows.reset_index(level=list(range(len(cause)))).reset_index(drop=True)[table.columns]
     plain = [name for name in table.columns if table[name].dtype != object]
     return rows.astype({name: table[name].dtype for name in plain}), groups
 

@@ -53,7 +53,7 @@ def _table(
         return report(facts, ruling, labels)
     found = configured(facts, ruling, topology, wanted=wanted)
     table = report(facts, found.ruling, labels)
-    return with_rules(table, found, remedies(facts, found.ruling, wanted, topology))
+    return with_rules(table, ruling, found, remedies(facts, found.ruling, wanted, topology))
 
 
 def diagnose_conversation(

@@ -65,19 +65,35 @@ def report(facts: Facts, ruling: np.ndarray, labels: pd.Index | None) -> pd.Data
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def with_rules(table: pd.DataFrame, found: Configured, opened: Sequence[Remedy | None]) -> pd.DataFrame:
-    """Add what the rules say to the table: the columns `RULE_COLUMNS`, and more in `why`."""
+def with_rules(
+    table: pd.DataFrame, by_log: np.ndarray, found: Configured, opened: Sequence[Remedy | None]
+) -> pd.DataFrame:
+    """Add what the rules say to the table: the columns `RULE_COLUMNS`, and more in `why`.
+
+    Where the log alone, by its ruling in `by_log`, left one filter, what that assumes is assumed still.
+    """
     why = [
         " ".join(filter(None, (text, said, each.why if each else "")))
         for text, said, each in zip(table["why"], found.said, opened, strict=True)
     ]
     return table.assign(
         why=pd.array(why, dtype="str"),
+        assumptions=_assumptions(by_log, found.ruling),
         blocked_by=found.blocked_by,
         surfaces_after_fix=_objects([each.surfaces if each else [] for each in opened]),
         fix=_objects([each.calls if each else [] for each in opened]),
         aws_code=pd.array(found.code, dtype="str"),
     )
+
+
+def _assumptions(by_log: np.ndarray, ruled: np.ndarray) -> np.ndarray:
+    pairs, place = np.unique(np.stack([by_log, ruled]), axis=1, return_inverse=True)
+    together = [
+        tuple(dict.fromkeys(RULINGS[rule].assumptions + RULINGS[log].assumptions * (len(RULINGS[log].candidates) == 1)))
+        for log, rule in pairs.T
+    ]
+    assumed: np.ndarray = _objects(together)[place.ravel()]
+    return assumed
 
 
 def _verdicts(rulings: Sequence[Ruling], kind: np.ndarray, egress: np.ndarray) -> np.ndarray:
