@@ -13,7 +13,7 @@ from diagnosis_contract import LAYERS, faults
 from formats import DEFAULT
 
 from flowlens import Topology
-from flowlens.simulate import TCP, UDP, Interface, Simulation
+from flowlens.simulate import ICMP, ICMPV6, TCP, UDP, Interface, Simulation
 from flowlens.simulate.network import Refused
 
 __all__ = ["LAYOUTS", "Judgement", "judge", "rows_with_truth", "seen_in"]
@@ -194,13 +194,16 @@ class _Log:
         self._records = dict(zip(plain.index, plain.to_dict("records"), strict=True))
         self._refused = defaultdict(list)
         self._accepted: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
-        self._flags: dict[tuple[Any, ...], list[tuple[int, int]]] = defaultdict(list)
+        self._flags: dict[tuple[Any, ...], list[tuple[int, int, int]]] = defaultdict(list)
+        self._lost: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for label, record in self._records.items():
             if record["action"] == "REJECT":
                 self._refused[self._seen(record)].append(label)
             elif record["action"] == "ACCEPT":
                 self._accepted[self._values(record)].append((record["start"], record["end"]))
-                self._flags[self._seen(record)].append((record["start"], record.get("tcp_flags") or 0))
+                self._flags[self._seen(record)].append((record["start"], record["end"], record.get("tcp_flags") or 0))
+            elif record["log_status"] == "SKIPDATA":
+                self._lost[record["interface_id"]].append((record["start"], record["end"]))
 
     @staticmethod
     def _seen(record: Any) -> tuple[Any, ...]:
@@ -274,7 +277,11 @@ class _Log:
         return any(min(times) - 1 <= at <= max(times) + 1 for at in self._edits)
 
     def guard(self, refused: Any, label: Any) -> str | None:
-        """Which deduction the records allow, by the truth about the packets and not by reading the log again."""
+        """Which deduction the records allow, by the truth about the packets and not by reading the log again.
+
+        Not where records were lost that would have to be seen, not where one window has no order, and not for pairs of
+        ICMP, as pings in the other direction look the same.
+        """
         record, layer, cause = self._records[label], refused.refusal.layer, refused.refusal.cause
         if "subnet_id" not in record or "tcp_flags" not in record:
             return None  # neither who shares a network ACL nor what began a connection can be seen
@@ -283,23 +290,28 @@ class _Log:
         if inside and cause == "rules" and ends[0].instance and ends[1].instance:
             return "same subnet"
         flags = record["tcp_flags"] or 0
-        answered = (record["interface_id"], *(record[n] for n in ("dstaddr", "dstport", "srcaddr", "srcport")), TCP)
+        answered = tuple(record[n] for n in ("interface_id", "dstaddr", "dstport", "srcaddr", "srcport", "protocol"))
+        if record["protocol"] in {ICMP, ICMPV6} and self._flags[answered]:
+            return None
         if layer.startswith("NACL") and record["protocol"] == TCP and flags & _SYN and flags & _ACK:
-            asked = [start for start, seen in self._flags[answered] if seen & _SYN and not seen & _ACK]
-            return (
-                "answer to a SYN" if any(record["start"] - self._near <= at <= record["end"] for at in asked) else None
-            )
+            asked = [start for start, _, seen in self._flags[answered] if seen & _SYN and not seen & _ACK]
+            is_near = any(record["start"] - self._near <= at <= record["end"] for at in asked)
+            return "answer to a SYN" if is_near and not self._lost_near(record) else None
         if cause == "closed" and not flags & _SYN:
             closed = [
                 start
                 for key in (self._seen(record), answered)
-                for start, seen in self._flags[key]
-                if seen & (_FIN | _RST) and start <= record["start"]
+                for start, end, seen in self._flags[key]
+                if seen & (_FIN | _RST) and end <= record["start"]
             ]
             if closed:
                 return "closed before"
         is_sg = layer.startswith("SG") and record["protocol"] in {TCP, UDP}
         return "purity" if is_sg and not inside and self._proven(record) else None
+
+    def _lost_near(self, record: Any) -> bool:
+        first, last = record["start"] - self._near, record["end"] + self._near
+        return any(start <= last and end >= first for start, end in self._lost[record["interface_id"]])
 
     def _proven(self, record: Any) -> bool:
         times = sorted(self._accepted[self._values(record)])

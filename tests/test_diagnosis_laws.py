@@ -10,6 +10,7 @@ from judging import LAYOUTS, judge, seen_in
 from worlds import HOURS, random_world
 
 import flowlens as fl
+from flowlens.diagnose import evidence
 from flowlens.simulate import Simulation, simulate
 
 INTERVALS = (60, 600)
@@ -124,6 +125,18 @@ def _is_of(record: pd.Series, key: list[str]) -> bool:
     return [str(record[name]) for name in ("interface_id", "srcport", "dstport", "protocol")] == [
         key[0], key[2], key[4], key[5]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", ["internal", "all"])
+@pytest.mark.parametrize("known", [False, True], ids=["log alone", "with the rules"])
+@pytest.mark.parametrize("seed", [2, 4, 201])
+def test_how_many_cases_are_looked_at_together_changes_nothing(seed, known, scope, monkeypatch):
+    simulation = played(seed, 60)
+    log = seen_in(simulation, "29 fields")
+    topology = fl.Topology.from_describe(simulation.topology) if known else None
+    together = log.flow.diagnose(topology=topology, scope=scope)
+    monkeypatch.setattr(evidence, "_ROWS_AT_ONCE", 20)
+    pd.testing.assert_frame_equal(log.flow.diagnose(topology=topology, scope=scope), together)
 
 
 def test_splitting_over_files_changes_nothing(tmp_path):

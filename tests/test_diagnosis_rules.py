@@ -542,6 +542,23 @@ def test_a_network_acl_that_allows_what_only_it_can_have_refused_disagrees_with_
     assert (row.verdict, row.certainty, row.fix) == ("CONFIG_DISAGREES", "none", [])
 
 
+@pytest.mark.parametrize(
+    ("acl", "told"),
+    [("allow", ("SG_IN", "likely", ("SG_IN@eni-b",))), ("deny", ("NACL_IN", "certain", ("NACL_IN@subnet-2",))),
+     ("unknown", ("SG_IN", "likely", ("SG_IN@eni-b", "NACL_IN@subnet-2")))],
+)  # fmt: skip
+def test_that_the_same_groups_accepted_it_elsewhere_proves_nothing_against_their_rules(acl, told):
+    # A had asked X on these ports, so that its group took the SYN for a part of that; B's refused its own.
+    df, _ = log("""+5 B in X:50000 > B:443 SYN REJECT
+                   +20 A in X:50001 > A:443 SYN ACCEPT""")
+    found = rules(groups_open=False, into_subnet_2=[entry(90, acl)] if acl != "unknown" else [])
+    ports = [each | {"Groups": [{"GroupId": "sg-a"}]} for each in found["NetworkInterfaces"]]
+    acls = [each for each in found["NetworkAcls"] if acl != "unknown" or each["NetworkAclId"] != "acl-2"]
+    topology = fl.Topology.from_describe(found | {"NetworkInterfaces": ports, "NetworkAcls": acls})
+    (row,) = df.flow.diagnose(topology=topology, scope="all").itertuples()
+    assert (row.verdict, row.certainty, row.candidates) == told
+
+
 #: Nothing may leave B: neither its security group nor the network ACL has a rule for it.
 CLOSED_OUT = rules(groups_open=True, into_subnet_2=[entry(100, "allow")], out_of_subnet_2=[])
 CLOSED_OUT["SecurityGroups"][1]["IpPermissionsEgress"] = []

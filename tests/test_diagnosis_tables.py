@@ -132,6 +132,33 @@ RESPONDER = (
                     *+40..56 B out B:443 > X:50000 SYNACK REJECT packets=8 bytes=480
                     +71 B in X:50000 > B:443 SYN ACCEPT
                     +71 B out B:443 > X:50000 SYNACK REJECT packets=2 bytes=120"""),
+    # A window has the flags of all its packets together. Here B asks first, from 443, which its group refuses.
+    Case(name="S9 a request of its own in the record of the answer", truth="SG_OUT@eni-b", verdict="NACL_OUT",
+         certainty="likely", candidates=("NACL_OUT@subnet-2", "SG_OUT@eni-b"),
+         records="""+25 B in X:50000 > B:443 SYN ACCEPT
+                    *+5..56 B out B:443 > X:50000 SYNACK REJECT packets=9 bytes=540"""),
+    # And here two minutes later, when nobody answers X any more.
+    Case(name="S9 for longer than a host answers", truth="SG_OUT@eni-b", verdict="NACL_OUT",
+         certainty="likely", candidates=("NACL_OUT@subnet-2", "SG_OUT@eni-b"),
+         records="""+5 B in X:50000 > B:443 SYN ACCEPT
+                    *+5..36 B out B:443 > X:50000 SYNACK REJECT packets=6 bytes=360
+                    +135..150 B out B:443 > X:50000 SYNACK REJECT packets=5 bytes=300"""),
+    Case(name="S9 just as long as a host answers", truth="NACL_OUT@subnet-2", verdict="NACL_OUT",
+         certainty="certain", candidates=("NACL_OUT@subnet-2",),
+         records="""+5 B in X:50000 > B:443 SYN ACCEPT
+                    *+5..36 B out B:443 > X:50000 SYNACK REJECT packets=6 bytes=360
+                    +68 B out B:443 > X:50000 SYNACK REJECT"""),
+    # B asks on these ports at another time: who knows whether it does in that record, too?
+    Case(name="S9 asked on the same ports itself", truth="SG_OUT@eni-b", verdict="NACL_OUT",
+         certainty="likely", candidates=("NACL_OUT@subnet-2", "SG_OUT@eni-b"),
+         records="""+5 B out B:443 > X:50000 SYN REJECT
+                    +600 B in X:50000 > B:443 SYN ACCEPT
+                    *+600..631 B out B:443 > X:50000 SYNACK REJECT packets=7 bytes=420"""),
+    Case(name="S9 asked on the same ports itself, and got through", truth="SG_OUT@eni-b", verdict="NACL_OUT",
+         certainty="likely", candidates=("NACL_OUT@subnet-2", "SG_OUT@eni-b"),
+         records="""+5 B in X:50000 > B:443 SYN ACCEPT
+                    *+5..36 B out B:443 > X:50000 SYNACK REJECT packets=7 bytes=420
+                    +700 B out B:443 > X:50000 SYN ACCEPT"""),
     Case(name="S10 default format, the request carried data", truth="NACL_OUT@subnet-2", verdict="NACL_OUT",
          certainty="likely", candidates=("NACL_OUT@eni-b", "SG_OUT@eni-b"), layout=DEFAULT,
          records="""+5..30 B in X:50000 > B:443 ACCEPT packets=9 bytes=5000
@@ -297,9 +324,8 @@ BOTH = (
                     +6 B in A:40000 > B:443 SYN ACCEPT
                     +6 B out B:443 > A:40000 SYNACK ACCEPT"""),
     # The lower port misleads: B asked from 443 on. Its subnet refuses the answer.
-    # A client at the port of a service: the record may as well hold a request of A's own.
-    Case(name="P10 the other one asked", truth="NACL_IN@subnet-2", verdict="NACL_IN", certainty="likely",
-         candidates=("NACL_IN@subnet-2", "SG_IN@eni-b"),
+    Case(name="P10 the other one asked", truth="NACL_IN@subnet-2", verdict="NACL_IN", certainty="certain",
+         candidates=("NACL_IN@subnet-2",), excluded=("SG_IN@eni-b",),
          records="""+5 B out B:443 > A:40000 SYN ACCEPT
                     +5 A in B:443 > A:40000 SYN ACCEPT
                     +5..36 A out A:40000 > B:443 SYNACK ACCEPT packets=6 bytes=360
@@ -906,3 +932,20 @@ def test_names_of_certain_filters_are_those_of_the_interface_and_the_subnet():
     case = next(case for case in CASES if case.name.startswith("S9 the answer"))
     assert diagnosed(case).candidates == ("NACL_OUT@subnet-2",)
     assert diagnosed(case).excluded == ("SG_OUT@eni-b",)
+
+
+def test_a_hole_among_private_addresses_of_ipv6():
+    remotes = {"fd00::5": "REJECT", "fd00::4": "ACCEPT", "fd00::6": "ACCEPT"}
+    rows = [
+        {
+            "interface_id": eni, "subnet_id": "subnet-1", "instance_id": f"i-{eni}", "srcaddr": remote,
+            "dstaddr": f"fd00:0:0:1::{eni[-1]}", "srcport": 50_000, "dstport": 443, "protocol": 6, "packets": 1,
+            "bytes": 80, "start": 1_773_100_800, "end": 1_773_100_801, "action": action, "log_status": "OK",
+            "tcp_flags": 2, "flow_direction": "ingress",
+        }
+        for eni in ("eni-a", "eni-b")
+        for remote, action in remotes.items()
+    ]  # fmt: skip
+    table = fl.from_frame(pd.DataFrame(rows)).flow.diagnose()
+    assert table.verdict.tolist() == ["NACL_IN", "NACL_IN"]
+    assert table.candidates.tolist() == [("NACL_IN@subnet-1", f"SG_IN@{eni}") for eni in ("eni-a", "eni-b")]

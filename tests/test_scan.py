@@ -25,6 +25,7 @@ from test_large_files import in_pieces
 
 import flowlens as fl
 from flowlens.engine import files as engine_files
+from flowlens.engine.cursors import cursor_of
 from flowlens.engine.parquet import view_of_parquet
 
 # 2026-03-10 14:00 UTC
@@ -351,6 +352,26 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
+
+
+class Interrupted:
+    """Records that somebody interrupts while they are handed over."""
+
+    def __arrow_c_schema__(self):
+        return pa.schema([("bytes", pa.int64())]).__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_while_records_are_handed_over_is_one():
+    def asked():
+        with cursor_of(duckdb.connect()) as cursor:
+            cursor.register("flows", Interrupted())
+            return cursor.sql("SELECT bytes FROM flows").fetchall()
+
+    with pytest.raises(KeyboardInterrupt):
+        asked()
 
 
 @pytest.mark.parametrize(("kind", "write"), [("frame", text), ("scan", text), ("scan", parquet)])

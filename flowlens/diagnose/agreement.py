@@ -60,8 +60,12 @@ def agreed(facts: Facts, ruling: np.ndarray, groups: np.ndarray, acl: np.ndarray
     acl = np.where(perhaps_inside, Outcome.UNKNOWN, acl)
     names, kind = np.unique(ruling, return_inverse=True)
     by_log = np.array([sum(_LAYERS[layer] for layer in RULINGS[name].candidates) for name in names], np.int64)[kind]
+    # What the same groups let in elsewhere was no new connection, perhaps, where their rules refuse it: hosts can ask
+    # both ways on the same ports.
+    despite = (ruling == "groups_pass") & (groups == Outcome.DENY)
+    by_log = np.where(despite, _SG | _NACL, by_log)
     both = by_log & _by_rules(facts, ruling, groups, acl)
-    is_certain = np.array([RULINGS[name].certainty is Certainty.CERTAIN for name in names], bool)[kind]
+    is_certain = np.array([RULINGS[name].certainty is Certainty.CERTAIN for name in names], bool)[kind] & ~despite
     state = np.array([_STATES.get(name, "rules_state") for name in names], "<U32")[kind]
     is_state = np.array([RULINGS[name].verdict in _STATE_VERDICTS for name in names], bool)[kind]
     # What the log takes for a reply because the same values pass here is none where nothing of it ever passed.
@@ -92,6 +96,7 @@ def agreed(facts: Facts, ruling: np.ndarray, groups: np.ndarray, acl: np.ndarray
         ("rules_acl_likely", by_acl & (changed | both_pinged)),
         ("rules_acl", by_acl),
         ("rules_group_likely", by_group & ~changed & (both_pinged | perhaps_asked)),
+        ("rules_group_despite", by_group & despite),
         ("rules_state_or_new", by_group & ~changed & ~unresolved & perhaps_new),
         (state, by_group & ~changed & ~unresolved & is_reply),
         ("rules_state_likely", by_group & changed),

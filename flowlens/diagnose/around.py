@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from flowlens.diagnose.cases import EGRESS
-from flowlens.diagnose.evidence import UNKNOWN, Evidence
+from flowlens.diagnose.evidence import EGRESS, UNKNOWN, Evidence
 from flowlens.diagnose.homes import Homes
 from flowlens.diagnose.spans import NEVER, Numbers, Spans, Truths, shared_ids
 from flowlens.reduce.rejects import LAG, RETRANSMISSION
@@ -178,15 +177,27 @@ class Around:
         return related[~related["rejected"]]
 
     @cached_property
+    def _refused(self) -> pd.DataFrame:
+        related = self.evidence.related
+        return related[related["is_case"]]
+
+    @cached_property
+    def _all_ids(self) -> list[Numbers]:
+        """Number conversations at interfaces by direction.
+
+        Of the cases, of their other direction, of what passed, of the records refused, of their other direction.
+        """
+        tables = []
+        for table in (self.cases, self._accepted, self._refused):
+            key = [table[name].to_numpy().astype(np.int64) for name in ("interface", "conversation", "forward")]
+            tables.append((key, [*key[:-1], 1 - key[-1]]))
+        (same, other), (passed, _), (refused, answered) = tables
+        return shared_ids(same, other, passed, refused, answered)
+
+    @property
     def _ids(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Number conversations at interfaces by direction: of the cases, of their other direction, of what passed."""
-        key = ["interface", "conversation"]
-        same = [*(self.of(name) for name in key), self.of("forward").astype(np.int64)]
-        other = [*same[:-1], 1 - same[-1]]
-        accepted = self._accepted
-        passed = [*(accepted[name].to_numpy() for name in key), accepted["forward"].to_numpy(np.int64)]
-        same_id, other_id, passed_id = shared_ids(same, other, passed)
-        return same_id, other_id, passed_id
+        same, other, passed, *_ = self._all_ids
+        return same, other, passed
 
     @cached_property
     def _passed(self) -> Spans:
@@ -214,10 +225,40 @@ class Around:
 
         Whoever forwards for others has the same SYN on both ways at one interface, or comes by it on one of them only.
         """
-        syn = self._flagged(lambda flags: (flags & (_SYN | _ACK)) == _SYN)
+        syn = self._flagged(_is_request)
         way = self._accepted["egress"].to_numpy()
         passed = [self._passed_near(self._ids[1], syn & (way == side)) for side in (1 - EGRESS, EGRESS)]
         return np.where(self.is_egress, *passed)
+
+    @cached_property
+    def asks_too(self) -> Truths:
+        """The very same has a SYN at this interface at another time: the host is client and server on the same ports.
+
+        Both may be in one record.
+        """
+        ever = np.zeros(len(self.cases), np.int64), np.full(len(self.cases), 1 << 32)
+        passed = self._passed.count(self._ids[0], *ever, self._flagged(_is_request)) > 0
+        if "tcp_flags" not in self._refused.columns:
+            return passed
+        refused = Spans(self._all_ids[3], *(self._refused[name].to_numpy() for name in ("start", "end")))
+        asks = _is_request(self._refused["tcp_flags"].to_numpy())
+        return passed | (refused.count(self._ids[0], *ever, asks) > 0)
+
+    @cached_property
+    def strays_from_request(self) -> Truths:
+        """Some of it came before a SYN of the other direction was accepted, or too late to answer one.
+
+        A host sends its SYN-ACK again for about a minute, as tcp_synack_retries of Linux says:
+        https://www.kernel.org/doc/html/latest/networking/ip-sysctl.html. What else comes on the same ports is
+        something else.
+        """
+        *_, refused, answered = self._all_ids
+        start, end = (self._refused[name].to_numpy() for name in ("start", "end"))
+        syn = self._flagged(_is_request)
+        requests = Spans(self._ids[2][syn], *(self._accepted[name].to_numpy()[syn] for name in ("start", "end")))
+        alone = [at - requests.last_end(answered, at) > RETRANSMISSION + LAG for at in (start, end)]
+        spans = Spans(refused, start, end)
+        return spans.count(self._ids[0], self.of("first"), self.of("last"), alone[0] | alone[1]) > 0
 
     @cached_property
     def other_way_ended(self) -> Truths:
@@ -299,3 +340,8 @@ class Around:
         elsewhere = np.where(self.is_egress, came[1], came[0])
         known: Truths = elsewhere & ~self.other_way_passed & (instance[self.of("interface")] >= 0)
         return known
+
+
+def _is_request(flags: Numbers) -> Truths:
+    asks: Truths = (flags >= 0) & ((flags & (_SYN | _ACK)) == _SYN)
+    return asks

@@ -121,11 +121,18 @@ BY_LOG: dict[str, Ruling] = {
         "conversation may have gone.",
         assumptions=(_RULES_STABLE, _ONE_INTERFACE),
     ),
-    "syn_ack_refused_mirrored": Ruling(
+    "syn_ack_refused_both": Ruling(
         verdict="NACL", certainty=LIKELY, candidates=("NACL", "SG"),
         why="The request was accepted at this interface, so that its security group tracks the connection and lets the "
-        "answer pass; yet the answer was refused. The client's port is that of a service, so that both sides may have "
-        "begun, and the record may hold a request of this side, too.",
+        "answer pass; yet the answer was refused. This side has asked on the very same ports, too, so that the record "
+        "may hold a request of its own.",
+        assumptions=(_RULES_STABLE, _ONE_INTERFACE),
+    ),
+    "syn_ack_refused_strays": Ruling(
+        verdict="NACL", certainty=LIKELY, candidates=("NACL", "SG"),
+        why="The request was accepted at this interface, so that its security group tracks the connection and lets the "
+        "answer pass; yet the answer was refused. Some of it was sent before the request came, or longer after than a "
+        "host answers, so that the record may hold something else on the same ports, too.",
         assumptions=(_RULES_STABLE, _ONE_INTERFACE),
     ),
     "reply_refused": Ruling(

@@ -20,6 +20,13 @@ BY_RULES: dict[str, Ruling] = {
         why="By the rules the network ACL lets it pass, so that the security group refused it.",
         assumptions=(_SAME_RULES,),
     ),
+    "rules_group_despite": Ruling(
+        verdict="SG", certainty=LIKELY, candidates=("SG",),
+        why="By the rules the network ACL lets it pass, so that the security group refused it. Yet an interface with "
+        "the same groups accepted the like near in time: a rule was changed, or that belonged to a connection that "
+        "was open the other way round.",
+        assumptions=(_SAME_RULES,),
+    ),
     "rules_unresolved": Ruling(
         verdict="SG_IN_UNRESOLVED", certainty=LIKELY, candidates=("SG",),
         why="By the rules the network ACL lets it pass, so that the security group refused it; whether one of its "

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from flowlens.diagnose.evidence import UNKNOWN, Evidence
+from flowlens.diagnose.evidence import EGRESS, UNKNOWN, Evidence
 
 if TYPE_CHECKING:
     from pandas.api.typing import DataFrameGroupBy
 
-__all__ = ["EGRESS", "INGRESS", "cases_of"]
-
-EGRESS, INGRESS = 1, 0
+__all__ = ["cases_of", "in_time"]
 
 _SYN, _ACK = 2, 16
+_IN_TIME = ["first", "interface", "src", "src_port", "dst", "dst_port", "protocol", "egress", "last", "flags"]
 _CASE = ["interface", "a", "a_port", "b", "b_port", "protocol", "number", "forward", "egress"]
 
 
@@ -28,9 +27,10 @@ def cases_of(evidence: Evidence) -> pd.DataFrame:
     direction is not known), `number` of the conversation, `first`, `last`, `attempts`, `packets`, `flags` (of all
     records, -1 where they are not logged), and `reason`, words.
     """
-    refused = evidence.related[evidence.related["rejected"]]
-    # An engine returns rows in any order; cases come in that of time.
-    refused = refused.sort_values(["start", *_CASE], kind="stable")
+    refused = evidence.related[evidence.related["is_case"]]
+    # An engine returns rows in any order. What is looked up for cases of one peer lies together, as they do.
+    order = ["egress", "remote", "protocol", "a_port", "b_port", "start", *_CASE]
+    refused = refused.iloc[np.lexsort([refused[name].to_numpy() for name in reversed(order)])]
     case = refused.assign(answers=_answers_beside_requests(refused)).groupby([*_CASE, "answers"], sort=False).ngroup()
     grouped = refused.assign(case=case).groupby("case")
     cases = grouped[[*_CASE, "conversation"]].first()
@@ -47,6 +47,12 @@ def cases_of(evidence: Evidence) -> pd.DataFrame:
     cases["local"] = np.where(known, np.where(egress == EGRESS, cases["src"], cases["dst"]), UNKNOWN)
     cases["remote"] = np.where(known, np.where(egress == EGRESS, cases["dst"], cases["src"]), UNKNOWN)
     return cases
+
+
+def in_time(cases: pd.DataFrame) -> np.ndarray:
+    """Return the order of cases that the user sees: that of time, and of words among those that begin together."""
+    order: np.ndarray = np.lexsort([cases[name].to_numpy() for name in reversed(_IN_TIME)])
+    return order
 
 
 def _answers_beside_requests(refused: pd.DataFrame) -> np.ndarray:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flowlens.diagnose.agreement import agreed
-from flowlens.diagnose.cases import EGRESS
-from flowlens.diagnose.evidence import UNKNOWN
+from flowlens.diagnose.evidence import EGRESS, UNKNOWN
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.rulings import RULINGS
 from flowlens.diagnose.spans import Numbers, Truths, shared_ids

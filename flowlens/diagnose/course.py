@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flowlens.diagnose.cases import EGRESS, INGRESS
-from flowlens.diagnose.evidence import UNKNOWN
+from flowlens.diagnose.evidence import EGRESS, INGRESS, UNKNOWN
 from flowlens.diagnose.explain import ends, row_of_diagnosis, said
 from flowlens.enrich.services import flag_words
 from flowlens.reduce.rejects import LAG, RETRANSMISSION

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowlens.cidr import PRIVATE, Addresses
-from flowlens.diagnose.cases import INGRESS
-from flowlens.diagnose.evidence import UNKNOWN
+from flowlens.diagnose.evidence import INGRESS, UNKNOWN
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.report import RULE_COLUMNS
 from flowlens.topology import Topology
@@ -38,11 +37,8 @@ def unsolicited(facts: Facts, ruling: np.ndarray, topology: Topology | None) -> 
     return unasked
 
 
-def collapsed(table: pd.DataFrame, unasked: np.ndarray) -> pd.DataFrame:
+def collapsed(crowd: pd.DataFrame) -> pd.DataFrame:
     """Put the unsolicited packets of an interface into one row for each verdict and certainty."""
-    crowd = table[unasked]
-    if crowd.empty:
-        return table
     rows, groups = gathered(crowd)
     rows["why"] = [
         why
@@ -58,7 +54,7 @@ def collapsed(table: pd.DataFrame, unasked: np.ndarray) -> pd.DataFrame:
             strict=True,
         )
     ]
-    return pd.concat([table[~unasked], rows], ignore_index=True)
+    return rows
 
 
 def gathered(table: pd.DataFrame) -> tuple[pd.DataFrame, DataFrameGroupBy[Any, Any]]:

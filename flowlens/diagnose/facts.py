@@ -10,10 +10,8 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from flowlens.diagnose.around import USUAL_TCP_IDLE, Around
-from flowlens.diagnose.cases import EGRESS
 from flowlens.diagnose.evidence import UNKNOWN
 from flowlens.diagnose.spans import Numbers, Spans, Truths, shared_ids
 
@@ -33,13 +31,9 @@ class Facts(Around):
         """Tell of what was accepted alike whether its own interface refused the same near in time: a rule changed."""
         alike, related = self.evidence.alike, self.evidence.related
         refused = related[related["rejected"]]
-        source, target = _ends(refused)
         values = [
-            refused["interface"].to_numpy(),
-            refused["egress"].to_numpy(),
-            np.where(refused["egress"] == EGRESS, target[0], source[0]),
-            refused["protocol"].to_numpy(),
-            target[1],
+            *(refused[name].to_numpy() for name in ("interface", "egress", "remote", "protocol")),
+            np.where(refused["forward"], refused["b_port"], refused["a_port"]),
         ]
         told = [alike[name].to_numpy() for name in ("interface", "egress", "remote", "protocol", "dstport")]
         told_id, refused_id = shared_ids(told, values)
@@ -151,17 +145,10 @@ class Facts(Around):
         """An interface with the very same security groups accepted new connections with these values, so near."""
         groups = self.homes.groups
         mine, theirs = groups[self.of("interface")], groups[self.evidence.alike["interface"].to_numpy()]
+        if (mine == UNKNOWN).all():
+            return np.zeros(len(mine), bool)
         ids, spans = self._alike(mine, theirs)
         sound = self._opens_alike & ~self._doubtful
         passes = spans.count(ids, self.of("first") - self._near, self.of("last") + self._near, sound) > 0
         found: Truths = passes & (mine != UNKNOWN) & self.opens & ~self.cut_off
         return found
-
-
-def _ends(records: pd.DataFrame) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return address and port of source and destination."""
-    forward = records["forward"].to_numpy(bool)
-    a, b = ((records[end].to_numpy(), records[f"{end}_port"].to_numpy()) for end in ("a", "b"))
-    source = tuple(np.where(forward, *pair) for pair in zip(a, b, strict=True))
-    target = tuple(np.where(forward, *pair) for pair in zip(b, a, strict=True))
-    return source, target  # type: ignore[return-value]

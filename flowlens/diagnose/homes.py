@@ -132,7 +132,7 @@ class Homes:
 
     def reaches(self, address: Numbers, subnet: Numbers, evidence: Evidence) -> Truths:
         """Tell for each pair whether the instance that has the address has an interface in the subnet."""
-        interface = np.append(evidence.interface_of(), UNKNOWN)[address]
+        interface = np.append(evidence.interface_of, UNKNOWN)[address]
         instance = np.append(self.instance, UNKNOWN)[interface]
         width = len(self.subnets) + 1
         there = np.unique(self.instance * width + self.subnet)

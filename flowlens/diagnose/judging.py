@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from flowlens.diagnose.cases import cases_of
+from flowlens.diagnose.cases import cases_of, in_time
 from flowlens.diagnose.configured import configured
 from flowlens.diagnose.crowds import collapsed, gathered, unsolicited
 from flowlens.diagnose.evidence import Evidence, Found
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.homes import Homes
 from flowlens.diagnose.outcomes import Question, nothing_logged, of_this, outcomes
-from flowlens.diagnose.remedies import remedies
-from flowlens.diagnose.report import RULE_COLUMNS, report, with_rules
+from flowlens.diagnose.remedies import remedies, to_be_opened
+from flowlens.diagnose.report import RULE_COLUMNS, in_words, report, with_fixes, with_rules
 from flowlens.diagnose.verdicts import rulings_of
 from flowlens.topology import Topology
 
@@ -28,51 +29,70 @@ _ORDER = ["first", "interface_id", "srcaddr", "srcport", "dstaddr", "dstport", "
 
 
 def diagnose(found: Found, *, topology: Topology | None, scope: Scope, labels: pd.Index | None) -> pd.DataFrame:
-    """Do what `Analyses.diagnose` promises; `labels` are those of the records where they are in a frame."""
-    evidence = Evidence(found)
-    cases = cases_of(evidence)
-    facts = Facts(cases, evidence, Homes.of(evidence, topology))
-    ruling = rulings_of(facts)
-    unasked = unsolicited(facts, ruling, topology)
-    table = _table(facts, ruling, labels, topology, wanted=~unasked)
-    if scope == "internal":
-        table = collapsed(table, unasked)
-    return table.sort_values(_ORDER, kind="stable", ignore_index=True)
+    """Do what `Judgements.diagnose` promises; `labels` are those of the records where they are in a frame."""
+    evidence = Evidence.of(found)
+    table, unasked, order = _judged(evidence, Homes.of(evidence, topology), labels, topology, are_asked_for=False)
+    if scope == "internal" and unasked.any():
+        of_crowd = unasked[order]
+        crowds = collapsed(table.take(order[of_crowd]))
+        order = np.append(order[~of_crowd], len(table) + np.arange(len(crowds)))
+        table = pd.concat([table, crowds], ignore_index=True)
+        order = order[np.argsort(table["first"].astype("int64").to_numpy()[order], kind="stable")]
+    return in_words(table.take(order).reset_index(drop=True))
 
 
-def _table(
-    facts: Facts,
-    ruling: np.ndarray,
-    labels: pd.Index | None,
-    topology: Topology | None,
-    *,
-    wanted: np.ndarray,
-) -> pd.DataFrame:
-    """Return the table of cases, with what the rules say where there are some."""
+class _Judged(NamedTuple):
+    """The table of cases as they were looked at, which of them nobody here had asked for, and their order in time."""
+
+    table: pd.DataFrame
+    unasked: np.ndarray
+    order: np.ndarray
+
+
+def _judged(
+    evidence: Evidence, homes: Homes, labels: pd.Index | None, topology: Topology | None, *, are_asked_for: bool
+) -> _Judged:
+    """Judge all cases. Those that the user asks for are wanted, whoever began them."""
+    parts = []
+    for part in evidence.parts():
+        facts = Facts(cases_of(part), part, homes)
+        ruling = rulings_of(facts)
+        unasked = unsolicited(facts, ruling, topology) & (not are_asked_for)
+        parts.append((*_with_table(facts, ruling, labels, topology, wanted=~unasked), unasked))
+    tables, of_parts, crowds = zip(*parts, strict=True)
+    table, cases = (pd.concat(each, ignore_index=True) for each in (tables, of_parts))
+    order = in_time(cases)
+    if topology is not None:
+        table = with_fixes(table, remedies(cases, order, evidence, topology))
+    return _Judged(table, np.concatenate(crowds), order)
+
+
+def _with_table(
+    facts: Facts, ruling: np.ndarray, labels: pd.Index | None, topology: Topology | None, *, wanted: np.ndarray
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of cases, with what the rules say where there are some, and the cases."""
     if topology is None:
-        return report(facts, ruling, labels)
+        return report(facts, ruling, labels), facts.cases
     found = configured(facts, ruling, topology, wanted=wanted)
-    table = report(facts, found.ruling, labels)
-    return with_rules(table, ruling, found, remedies(facts, found.ruling, wanted, topology))
+    table = with_rules(report(facts, found.ruling, labels), ruling, found)
+    return table, to_be_opened(facts, found.ruling, wanted)
 
 
 def diagnose_conversation(
     found: Found, question: Question, *, topology: Topology | None, labels: pd.Index | None
 ) -> pd.DataFrame:
     """Do what `Judgements.diagnose_conversation` promises; `found.related` has all records of the two hosts."""
-    evidence = Evidence(found)
-    evidence.related = of_this(evidence, question)
-    cases = cases_of(evidence)
+    evidence = Evidence.of(found)
+    evidence = replace(evidence, related=of_this(evidence, question))
     homes = Homes.of(evidence, topology)
-    facts = Facts(cases, evidence, homes)
-    wanted = np.ones(len(cases), bool)
-    refused = _table(facts, rulings_of(facts), labels, topology, wanted=wanted)
+    judged = _judged(evidence, homes, labels, topology, are_asked_for=True)
+    refused = judged.table.take(judged.order)
     others = outcomes(evidence, homes, question, labels)
     if evidence.related.empty:
         others = nothing_logged(question, topology)
     both = [part for part in (refused, _typed_as(others, refused)) if len(part)]
     causes = [gathered(part)[0].sort_values(_ORDER, kind="stable") for part in both]
-    return pd.concat(causes, ignore_index=True)
+    return in_words(pd.concat(causes, ignore_index=True))
 
 
 def _typed_as(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

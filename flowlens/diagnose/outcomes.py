@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from flowlens.diagnose.by_outcome import BY_OUTCOME
-from flowlens.diagnose.cases import EGRESS, INGRESS
-from flowlens.diagnose.evidence import UNKNOWN, Evidence
+from flowlens.diagnose.evidence import EGRESS, INGRESS, UNKNOWN, Evidence
 from flowlens.diagnose.homes import Homes
 from flowlens.diagnose.report import COLUMNS
 from flowlens.diagnose.spans import Spans
@@ -229,7 +228,7 @@ def _passed(chain: _Chain, verdict: str, evidence: Evidence, homes: Homes, quest
     if verdict == "PATH_LOSS":
         # Had a filter refused it where it should have arrived, there would be a record of that.
         missed = question.src if len(chain.left_b) else question.dst
-        interface = evidence.interface_of()[_place(evidence, missed)]
+        interface = evidence.interface_of[_place(evidence, missed)]
         places += [(int(interface), INGRESS)] if interface != UNKNOWN else []
     names = [homes.names(interface, egress=egress == EGRESS, evidence=evidence) for interface, egress in places]
     return tuple(dict.fromkeys(name for pair in names for name in pair))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from flowlens.cidr import Addresses
-from flowlens.diagnose.cases import EGRESS, INGRESS
+from flowlens.diagnose.evidence import EGRESS, INGRESS
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.spans import shared_ids
 
@@ -17,13 +16,14 @@ def shared_layer(f: Facts) -> np.ndarray:
     """All interfaces of the subnet refuse this direction, on several ports, and none accepts anything."""
     residents = f.evidence.residents.assign(subnet=f.homes.subnet[f.evidence.residents["interface"].to_numpy()])
     residents = residents[residents["subnet"] >= 0]
+    uses = _uses(f)
     found = np.zeros(len(f.cases), bool)
     for side, way in ((INGRESS, "in"), (EGRESS, "out")):
         of_interface = residents.groupby(["subnet", "interface"])[[f"accepted_{way}", f"refused_{way}"]].sum()
         refuse = of_interface[f"refused_{way}"].gt(0).groupby("subnet")
         none_accepts = of_interface[f"accepted_{way}"].groupby("subnet").sum().eq(0)
         subnets = none_accepts.index[none_accepts & refuse.all() & refuse.size().ge(2)]
-        ports = f.cases.assign(subnet=f.subnet)[f.of("egress") == side].groupby("subnet")["dst_port"].nunique()
+        ports = uses[(uses["egress"] == side) & (uses["refused"] > 0)].groupby("subnet")["dstport"].nunique()
         several = ports.index[ports >= 2]
         found |= (f.of("egress") == side) & np.isin(f.subnet, subnets.intersection(several))
     shared: np.ndarray = found & (f.subnet >= 0) & ~f.is_icmp
@@ -32,9 +32,7 @@ def shared_layer(f: Facts) -> np.ndarray:
 
 def next_door(f: Facts) -> np.ndarray:
     """Nothing is accepted at this port here, and another interface of the subnet accepts it."""
-    uses = f.evidence.port_uses
-    uses = uses.assign(subnet=f.homes.subnet[uses["interface"].to_numpy()])
-    uses = uses[uses["subnet"] >= 0]
+    uses = _uses(f)
     values = ["egress", "protocol", "dstport"]
     here = uses.groupby(["interface", *values])["accepted"].sum()
     around = uses.groupby(["subnet", *values])["accepted"].sum()
@@ -43,6 +41,12 @@ def next_door(f: Facts) -> np.ndarray:
     accepted_around = around.reindex(pd.MultiIndex.from_arrays((f.subnet, *port)), fill_value=0).to_numpy()
     found: np.ndarray = (accepted_here == 0) & (accepted_around > 0) & ~f.is_egress & ~f.is_icmp
     return found
+
+
+def _uses(f: Facts) -> pd.DataFrame:
+    """Return what was accepted and refused at interfaces of which the subnet is known, by port, with the `subnet`."""
+    uses = f.evidence.port_uses.assign(subnet=f.homes.subnet[f.evidence.port_uses["interface"].to_numpy()])
+    return uses[uses["subnet"] >= 0]
 
 
 def hole(f: Facts) -> np.ndarray:
@@ -54,15 +58,9 @@ def hole(f: Facts) -> np.ndarray:
     here = np.zeros(len(f.cases), bool)
     if uses.empty or not (remotes[0] >= 0).any():
         return here
-    parsed = Addresses.parse(f.evidence.addresses)
-    # Neighbours are in one /24, of IPv6 in one /64.
-    network = np.where(parsed.family == 4, parsed.lower >> np.uint64(8), parsed.upper)
-    number = np.where(parsed.family == 4, parsed.lower & np.uint64(255), parsed.lower)
+    network, family, number = f.evidence.network, f.evidence.numbers.family, f.evidence.numbers.lower
     groups = shared_ids(
-        *(
-            [*columns, network[remote], parsed.family[remote]]
-            for columns, remote in zip((asked, told), remotes, strict=True)
-        )
+        *([*columns, network[remote], family[remote]] for columns, remote in zip((asked, told), remotes, strict=True))
     )
     numbers = np.concatenate([number[remote] for remote in remotes])
     here = _between(np.concatenate(groups), numbers, np.arange(len(numbers)) >= len(here))[: len(here)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
-from flowlens.diagnose.evidence import UNKNOWN
+from flowlens.diagnose.evidence import EGRESS, Evidence
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.rulings import RULINGS
 from flowlens.diagnose.spans import shared_ids
@@ -18,7 +19,7 @@ from flowlens.errors import TopologyError
 from flowlens.rules import Request, round_trip
 from flowlens.topology import Topology
 
-__all__ = ["Remedy", "remedies"]
+__all__ = ["Remedy", "remedies", "to_be_opened"]
 
 _ECHO_REQUEST = {1: 8, 58: 128}
 _HAS_PORTS = (6, 17)
@@ -52,26 +53,33 @@ _NOT_WALKED = Remedy(
 )
 
 
-def remedies(facts: Facts, ruled: np.ndarray, wanted: np.ndarray, topology: Topology) -> list[Remedy | None]:
-    """Return for each case what would open its way; None where nothing is to be opened."""
+def to_be_opened(facts: Facts, ruled: np.ndarray, wanted: np.ndarray) -> pd.DataFrame:
+    """Return the cases, with whether a way is to be opened (`to_open`), and whether that is one back (`is_reply`)."""
     names, kind = np.unique(ruled, return_inverse=True)
     refuses = np.array([RULINGS[name].verdict in {"SG", "NACL"} for name in names], bool)[kind]
-    cases = np.flatnonzero(
-        wanted & refuses & facts.homes.is_known[facts.of("interface")] & (facts.of("egress") != UNKNOWN)
-    )
-    found: list[Remedy | None] = [None] * len(ruled)
-    if not len(cases):
-        return found
     # A security group refuses no reply of a connection that it tracks: what its rules refused is a request.
     by_acl = np.array([RULINGS[name].verdict == "NACL" for name in names], bool)[kind]
-    is_reply = (by_acl & ((facts.other_way_passed & ~facts.opens) | facts.answers))[cases]
-    client = np.where(is_reply, facts.of("dst_port")[cases], facts.of("src_port")[cases])
-    service = np.where(is_reply, facts.of("src_port")[cases], facts.of("dst_port")[cases])
+    return facts.cases.assign(
+        to_open=wanted & refuses & facts.homes.is_known[facts.of("interface")] & facts.knows_way,
+        is_reply=by_acl & ((facts.other_way_passed & ~facts.opens) | facts.answers),
+    )
+
+
+def remedies(cases: pd.DataFrame, order: np.ndarray, evidence: Evidence, topology: Topology) -> list[Remedy | None]:
+    """Return for each of the cases what would open its way, None where nothing is to be opened; `order` is of time."""
+    found: list[Remedy | None] = [None] * len(cases)
+    places = order[cases["to_open"].to_numpy(bool)[order]]
+    if not len(places):
+        return found
+    asked = cases.iloc[places].reset_index(drop=True)
+    is_reply = asked["is_reply"].to_numpy()
+    client = np.where(is_reply, asked["dst_port"], asked["src_port"])
+    service = np.where(is_reply, asked["src_port"], asked["dst_port"])
     edges = np.union1d(_PORT_EDGES, _edges_of_entries(topology))
     # A port that both ends have is opened alone.
     by_itself = (client < 1024) | (client == service)
     alike = np.where(by_itself, client, -1 - np.searchsorted(edges, client, side="right"))
-    columns = [facts.of(name)[cases] for name in ("interface", "egress", "src", "dst", "protocol")]
+    columns = [asked[name].to_numpy() for name in ("interface", "egress", "src", "dst", "protocol")]
     ids = shared_ids([*columns, is_reply, service, alike])[0]
     _, first, back, count = np.unique(ids, return_index=True, return_inverse=True, return_counts=True)
     walked = [_NOT_WALKED] * len(first)
@@ -79,8 +87,8 @@ def remedies(facts: Facts, ruled: np.ndarray, wanted: np.ndarray, topology: Topo
     for number in np.lexsort((first, -count))[:_MOST_WALKS].tolist():
         place = first[number]
         ports = int(client[place]), int(service[place])
-        walked[number] = _walked(facts, int(cases[place]), ports, topology, is_reply=bool(is_reply[place]))
-    for case, place in zip(cases.tolist(), back.tolist(), strict=True):
+        walked[number] = _walked(asked.iloc[place], ports, evidence, topology)
+    for case, place in zip(places.tolist(), back.tolist(), strict=True):
         found[case] = walked[place]
     return found
 
@@ -94,12 +102,11 @@ def _edges_of_entries(topology: Topology) -> np.ndarray:
     return np.array([*firsts, *behind], np.int64)
 
 
-def _walked(facts: Facts, case: int, ports: tuple[int, int], topology: Topology, *, is_reply: bool) -> Remedy:
+def _walked(case: pd.Series, ports: tuple[int, int], evidence: Evidence, topology: Topology) -> Remedy:
     """Walk a conversation through all filters; `ports` are those of client and service."""
     client, service = ports
-    words = facts.evidence.addresses
-    src, dst = (str(words[facts.of(name)[case]]) for name in ("src", "dst"))
-    protocol = int(facts.of("protocol")[case])
+    src, dst = (str(evidence.addresses[case[name]]) for name in ("src", "dst"))
+    protocol, is_reply = int(case["protocol"]), bool(case["is_reply"])
     has_ports = protocol in _HAS_PORTS
     ping = _ECHO_REQUEST.get(protocol)
     request = Request(
@@ -111,8 +118,8 @@ def _walked(facts: Facts, case: int, ports: tuple[int, int], topology: Topology,
         icmp_type=ping,
         icmp_code=None if ping is None else 0,
     )
-    here = topology.interfaces[str(facts.evidence.interfaces[facts.of("interface")[case]])]
-    leaves = bool(facts.is_egress[case])
+    here = topology.interfaces[str(evidence.interfaces[case["interface"]])]
+    leaves = bool(case["egress"] == EGRESS)
     is_source = leaves != is_reply
     if here.kind == "NAT gateway":
         # Neither end of the way: the network ACL here is asked four times, of which this is one.

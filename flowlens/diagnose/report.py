@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flowlens.diagnose.cases import EGRESS
 from flowlens.diagnose.codes import Certainty, Ruling
 from flowlens.diagnose.configured import Configured
-from flowlens.diagnose.evidence import UNKNOWN
+from flowlens.diagnose.evidence import EGRESS, UNKNOWN
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.remedies import Remedy
 from flowlens.diagnose.rulings import RULINGS
@@ -18,12 +17,14 @@ from flowlens.diagnose.spans import NEVER, Spans, shared_ids
 from flowlens.reduce.rejects import PLACE
 from flowlens.schema import BY_COLUMN
 
-__all__ = ["COLUMNS", "RULE_COLUMNS", "report", "with_rules"]
+__all__ = ["COLUMNS", "RULE_COLUMNS", "in_words", "report", "with_fixes", "with_rules"]
 
 COLUMNS = [
     "interface_id", "direction", "protocol", "srcaddr", "srcport", "dstaddr", "dstport", "verdict", "certainty",
     "candidates", "excluded", "why", "assumptions", "first", "last", "attempts", "packets", "records",
 ]  # fmt: skip
+
+_TEXTS = ("interface_id", "direction", "srcaddr", "dstaddr", "verdict", "certainty", "why", "aws_code")
 
 #: What rules add.
 RULE_COLUMNS = ["blocked_by", "surfaces_after_fix", "fix", "aws_code"]
@@ -40,21 +41,22 @@ def report(facts: Facts, ruling: np.ndarray, labels: pd.Index | None) -> pd.Data
     names, kind = np.unique(ruling, return_inverse=True)
     rulings = [RULINGS[name] for name in names]
     # Missing where no interface is named.
-    interfaces = evidence.interfaces[:-1].astype(object)
+    interfaces = np.array([*evidence.interfaces[:-1], None], object)
+    addresses = evidence.addresses.insert(len(evidence.addresses), None).to_numpy()
     egress = cases["egress"].to_numpy()
     table = {
-        "interface_id": pd.array(_taken(interfaces, facts.of("interface")), dtype="str"),
-        "direction": pd.array(np.array(["ingress", "egress", None], object)[egress], dtype="str"),
+        "interface_id": interfaces[facts.of("interface")],
+        "direction": np.array(["ingress", "egress", None], object)[egress],
         "protocol": cases["protocol"].astype("UInt8").array,
-        "srcaddr": pd.array(_taken(evidence.addresses.astype(object), facts.of("src")), dtype="str"),
+        "srcaddr": addresses[facts.of("src")],
         "srcport": _port(facts.of("src_port")),
-        "dstaddr": pd.array(_taken(evidence.addresses.astype(object), facts.of("dst")), dtype="str"),
+        "dstaddr": addresses[facts.of("dst")],
         "dstport": _port(facts.of("dst_port")),
-        "verdict": pd.array(_verdicts(rulings, kind, egress), dtype="str"),
-        "certainty": pd.array(np.array([each.certainty for each in rulings], object)[kind], dtype="str"),
+        "verdict": _verdicts(rulings, kind, egress),
+        "certainty": np.array([str(each.certainty) for each in rulings], object)[kind],
         "candidates": _filters(facts, [each.candidates for each in rulings], kind),
         "excluded": _excluded(facts, rulings, kind),
-        "why": pd.array(_reasons(facts, rulings, kind), dtype="str"),
+        "why": _reasons(facts, rulings, kind),
         "assumptions": _objects([each.assumptions for each in rulings])[kind],
         "first": _time(facts.of("first")),
         "last": _time(facts.of("last")),
@@ -62,28 +64,49 @@ def report(facts: Facts, ruling: np.ndarray, labels: pd.Index | None) -> pd.Data
         "packets": facts.of("packets"),
         "records": _records(facts, np.isin(ruling, _BY_VALUES), labels),
     }
-    return pd.DataFrame(table, columns=COLUMNS)
+    return pd.DataFrame({name: _as_objects(column) for name, column in table.items()}, columns=COLUMNS)
 
 
-def with_rules(
-    table: pd.DataFrame, by_log: np.ndarray, found: Configured, opened: Sequence[Remedy | None]
-) -> pd.DataFrame:
-    """Add what the rules say to the table: the columns `RULE_COLUMNS`, and more in `why`.
+def with_rules(table: pd.DataFrame, by_log: np.ndarray, found: Configured) -> pd.DataFrame:
+    """Add what the rules say to the table: `blocked_by` and `aws_code`, and more in `why`.
 
     Where the log alone, by its ruling in `by_log`, left one filter, what that assumes is assumed still.
     """
-    why = [
-        " ".join(filter(None, (text, said, each.why if each else "")))
-        for text, said, each in zip(table["why"], found.said, opened, strict=True)
-    ]
     return table.assign(
-        why=pd.array(why, dtype="str"),
+        why=pd.Series([_together(*texts) for texts in zip(table["why"], found.said, strict=True)], dtype=object),
         assumptions=_assumptions(by_log, found.ruling),
         blocked_by=found.blocked_by,
+        aws_code=pd.Series(found.code, dtype=object),
+    )
+
+
+def with_fixes(table: pd.DataFrame, opened: Sequence[Remedy | None]) -> pd.DataFrame:
+    """Add what would open the way to a table with rules: `fix` and `surfaces_after_fix`, and why there is none."""
+    texts = zip(table["why"], [each.why if each else "" for each in opened], strict=True)
+    table = table.assign(
+        why=pd.Series([_together(*text) for text in texts], dtype=object),
         surfaces_after_fix=_objects([each.surfaces if each else [] for each in opened]),
         fix=_objects([each.calls if each else [] for each in opened]),
-        aws_code=pd.array(found.code, dtype="str"),
     )
+    return table[[*COLUMNS, *RULE_COLUMNS]]
+
+
+def in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the finished table, with texts as such.
+
+    Until then they are objects, of which many are the same one: a text of its own takes room in each row.
+    """
+    texts = [name for name in _TEXTS if name in table.columns]
+    return table.astype(dict.fromkeys(texts, "str"))
+
+
+def _as_objects(column: pd.api.extensions.ExtensionArray | pd.Index | np.ndarray) -> pd.Series:
+    """Return a column that stays what it is: pandas takes objects that are texts for a column of texts."""
+    return pd.Series(column, dtype=column.dtype)
+
+
+def _together(*texts: str) -> str:
+    return " ".join(filter(None, texts))
 
 
 def _assumptions(by_log: np.ndarray, ruled: np.ndarray) -> np.ndarray:
@@ -146,7 +169,7 @@ def _excluded(facts: Facts, rulings: Sequence[Ruling], kind: np.ndarray) -> np.n
 
 def _never_reached(facts: Facts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairs of a case and the peer's interface, inbound, where the packet was refused before it left."""
-    peer = facts.evidence.interface_of()[facts.of("remote")]
+    peer = facts.evidence.interface_of[facts.of("remote")]
     case = np.flatnonzero(facts.is_egress & (peer != UNKNOWN) & (peer != facts.of("interface")))
     return case, peer[case], np.full(len(case), 1 - EGRESS)
 
@@ -198,12 +221,6 @@ def _records(facts: Facts, by_values: np.ndarray, labels: pd.Index | None) -> np
     for number, label in zip(proved.tolist(), evidence, strict=True):
         found[number] += (label,)
     return _objects(found)
-
-
-def _taken(words: pd.Index, places: np.ndarray) -> np.ndarray:
-    values = np.array([*words, None], object)
-    taken: np.ndarray = values[places]
-    return taken
 
 
 def _port(values: np.ndarray) -> pd.api.extensions.ExtensionArray:

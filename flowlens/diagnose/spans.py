@@ -17,15 +17,34 @@ Truths = NDArray[np.bool_]
 NEVER = -1
 
 _TIMES = 1 << 33  # Unix seconds are below for a while.
+#: So that two of them can be multiplied.
+_MOST_VALUES = 1 << 32
+_MOST_CODES = 1 << 63
 
 
 def shared_ids(*tables: Sequence[np.ndarray]) -> list[Numbers]:
     """Number the combinations of values, alike in each table; each is given by its columns, in the same order."""
-    codes = np.zeros(sum(len(table[0]) for table in tables), np.int64)
+    codes, count = np.zeros(sum(len(table[0]) for table in tables), np.int64), 1
     for columns in zip(*tables, strict=True):
-        values, distinct = pd.factorize(np.concatenate(columns))
-        codes = pd.factorize(codes * (len(distinct) + 1) + values)[0]
-    return np.split(codes, np.cumsum([len(table[0]) for table in tables])[:-1])
+        values, span = _from_zero(np.concatenate(columns))
+        if count * span > _MOST_CODES:
+            # To look values up takes longer than to count with them, so that it is done where there is no room only.
+            codes, distinct = pd.factorize(codes)
+            count = len(distinct)
+        codes = codes * span + values
+        count *= span
+    return np.split(pd.factorize(codes)[0], np.cumsum([len(table[0]) for table in tables])[:-1])
+
+
+def _from_zero(values: np.ndarray) -> tuple[Numbers, int]:
+    """Return values as numbers from 0, and how many numbers that may be."""
+    low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
+    if high - low >= _MOST_VALUES:
+        codes, distinct = pd.factorize(values)
+        return codes, len(distinct)
+    # Halves of IPv6 addresses may be too large for signed numbers.
+    signed = values if values.dtype == np.uint64 else values.astype(np.int64)
+    return (signed - low).astype(np.int64), high - low + 1
 
 
 class Spans:
@@ -40,10 +59,12 @@ class Spans:
     """
 
     def __init__(self, key: Numbers, start: Numbers, end: Numbers) -> None:
-        self._order = np.argsort(key * _TIMES + start, kind="stable")
-        self._starts = key[self._order] * _TIMES + start[self._order]
-        self._end_order = np.argsort(key * _TIMES + end, kind="stable")
-        self._ends = key[self._end_order] * _TIMES + end[self._end_order]
+        starts, ends = key * _TIMES + start, key * _TIMES + end
+        self._order = np.argsort(starts, kind="stable")
+        self._starts = starts[self._order]
+        # In the order of their starts they are nearly in that of their ends, which is sooner found.
+        self._end_order = self._order[np.argsort(ends[self._order], kind="stable")]
+        self._ends = ends[self._end_order]
         self._end = end
         self._is_there = np.zeros(int(key.max(initial=-1)) + 1, bool)
         self._is_there[key[key >= 0]] = True

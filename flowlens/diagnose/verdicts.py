@@ -84,8 +84,9 @@ def _replies(f: Facts) -> list[tuple[str, np.ndarray]]:
         ("reply_in_subnet", reply & f.stays_inside),
         ("syn_ack_refused_lossy", first_answer & f.lost_records),
         ("syn_ack_refused_sibling", first_answer & f.has_sibling),
-        # Where both have ports of services, SYNs both ways on the same ports may be in one record.
-        ("syn_ack_refused_mirrored", first_answer & f.goes_to_service),
+        # AWS puts the flags of all packets of a window together: a SYN and a SYN-ACK on the same ports look like one.
+        ("syn_ack_refused_both", first_answer & f.asks_too),
+        ("syn_ack_refused_strays", first_answer & f.strays_from_request),
         ("syn_ack_refused", first_answer),
         ("reply_passed_acl", reply & f.acl_passes & ~f.has_flags & ~f.may_have_no_group),
         ("reply_too_late", reply & is_udp & (f.other_way_idle > UDP_IDLE)),

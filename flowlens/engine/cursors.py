@@ -24,9 +24,10 @@ def cursor_of(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
         yield cursor
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
-    except RuntimeError as error:
-        # So DuckDB's Python says what its library calls an interruption.
-        if str(error) == "Query interrupted":
+    except (RuntimeError, duckdb.Error) as error:
+        # So DuckDB's Python says what its library calls an interruption, and what interrupted it while it asked for
+        # records of a frame.
+        if str(error) == "Query interrupted" or "failed: KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from None
         raise
     finally:

@@ -136,8 +136,10 @@ def _ways_of_frame(df: pd.DataFrame, find_owned: Callable[[], pd.DataFrame]) -> 
     open_ = np.flatnonzero((way < 0) & typed(df, "srcaddr").notna().to_numpy())
     if not len(open_) or "interface_id" not in df.columns:
         return way
-    owned = find_owned()
-    own = [_is_own(df.iloc[open_] if len(open_) < len(df) else df, end, owned) for end in ("srcaddr", "dstaddr")]
+    owned, records = find_owned(), df[["interface_id", "srcaddr", "dstaddr"]]
+    if len(open_) < len(df):
+        records = records.take(open_)
+    own = [_is_own(records, end, owned) for end in ("srcaddr", "dstaddr")]
     way[open_] = np.where(own[0] == own[1], -1, np.where(own[0], 0, 1))
     return way
 

@@ -139,8 +139,8 @@ class _Search:
     def _disputed(self, interfaces: np.ndarray) -> np.ndarray:
         """Return those interfaces at which one external address meets several internal ones, and all others."""
         met = self._met(self._all() & np.isin(self._interface, interfaces))
-        outside = met[~self._internal[met["address"]] & (met["count"] > 1)]
-        found: np.ndarray = np.unique(outside.loc[outside["count"] == outside["pairs"], "place"] // 2)
+        meets_all = (met["count"] > 1) & (met["count"] == met["pairs"])
+        found: np.ndarray = np.unique(met.loc[meets_all & ~self._internal[met["address"]], "place"] // 2)
         return found
 
     def of_same_subnet(self) -> np.ndarray:
@@ -201,7 +201,8 @@ class _Search:
                 "count": counts[at],
                 "pairs": (np.bincount(place, minlength=1) // 2)[place],
                 "internal_others": internal_others[at],
-            }
+            },
+            copy=False,
         )
 
     def _all(self) -> np.ndarray:
