@@ -79,6 +79,10 @@ class Addresses:
         family[colons] = np.where(valid, 6, 0)
         return cls(family, upper, lower)
 
+    def take(self, places: np.ndarray) -> Addresses:
+        """Return the addresses at some places."""
+        return Addresses(self.family[places], self.upper[places], self.lower[places])
+
     def within(self, prefixes: Iterable[str]) -> np.ndarray:
         """Tell for each address whether one of the prefixes holds it."""
         inside: np.ndarray = np.zeros(len(self.family), bool)

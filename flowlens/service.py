@@ -1,11 +1,19 @@
-"""Names of ports and protocols."""
+"""Names of ports, protocols and TCP flags."""
 
 from __future__ import annotations
 
 import socket
 from functools import cache
 
-__all__ = ["PROTOCOLS", "port_number", "protocol_name", "protocol_number", "service_names"]
+__all__ = [
+    "ACK", "FIN", "ICMP", "ICMPV6", "PROTOCOLS", "RST", "SYN", "TCP", "UDP", "port_number", "protocol_name",
+    "protocol_number", "service_names",
+]  # fmt: skip
+
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+
+#: Bits of the field tcp-flags: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
+FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 #: https://www.iana.org/assignments/protocol-numbers: those that are in use
 PROTOCOLS = {

@@ -13,12 +13,10 @@ from flowlens.diagnose.evidence import EGRESS, UNKNOWN, Evidence
 from flowlens.diagnose.homes import Homes
 from flowlens.diagnose.spans import NEVER, Numbers, Spans, Truths, shared_ids
 from flowlens.reduce.rejects import LAG, RETRANSMISSION
-from flowlens.service import service_names
+from flowlens.service import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, service_names
 
 __all__ = ["UDP", "UDP_IDLE", "USUAL_TCP_IDLE", "Around"]
 
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _FIRST_CLIENT_PORT = 1024
 
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html: after how many
@@ -74,19 +72,19 @@ class Around:
     @cached_property
     def opens(self) -> Truths:
         """A SYN: the request for a connection."""
-        syn: Truths = self.has_flags & ((self.of("flags") & (_SYN | _ACK)) == _SYN)
+        syn: Truths = self.has_flags & ((self.of("flags") & (SYN | ACK)) == SYN)
         return syn
 
     @cached_property
     def answers(self) -> Truths:
         """A SYN-ACK: the answer to such a request."""
-        syn_ack: Truths = self.has_flags & ((self.of("flags") & (_SYN | _ACK)) == (_SYN | _ACK))
+        syn_ack: Truths = self.has_flags & ((self.of("flags") & (SYN | ACK)) == (SYN | ACK))
         return syn_ack
 
     @cached_property
     def resets(self) -> Truths:
         """A reset and no SYN: how a host refuses a connection."""
-        rst: Truths = self.has_flags & ((self.of("flags") & (_SYN | _RST)) == _RST)
+        rst: Truths = self.has_flags & ((self.of("flags") & (SYN | RST)) == RST)
         return rst
 
     @cached_property
@@ -98,7 +96,7 @@ class Around:
     @cached_property
     def is_tail(self) -> Truths:
         """A packet of TCP that opens nothing and answers no opening."""
-        tail: Truths = self.has_flags & ((self.of("flags") & _SYN) == 0)
+        tail: Truths = self.has_flags & ((self.of("flags") & SYN) == 0)
         return tail
 
     # --- The interface and the peer ---
@@ -139,7 +137,7 @@ class Around:
     @cached_property
     def same_subnet(self) -> Truths:
         """The peer is in the subnet of the interface, inside which network ACLs do not count."""
-        return (self.of("remote") >= 0) & self.homes.holds(self.subnet, self.of("remote"), self.evidence.addresses)
+        return (self.of("remote") >= 0) & self.homes.holds(self.subnet, self.of("remote"), self.evidence)
 
     @cached_property
     def may_cross(self) -> Truths:
@@ -263,7 +261,7 @@ class Around:
     @cached_property
     def other_way_ended(self) -> Truths:
         """The other direction was accepted with a FIN or reset, near in time."""
-        return self._passed_near(self._ids[1], self._flagged(lambda flags: (flags & (_FIN | _RST)) > 0))
+        return self._passed_near(self._ids[1], self._flagged(lambda flags: (flags & (FIN | RST)) > 0))
 
     @cached_property
     def same_way_passed(self) -> Truths:
@@ -304,7 +302,7 @@ class Around:
         )
         spans = Spans(passed, self._accepted["start"].to_numpy(), self._accepted["end"].to_numpy())
         always, until = np.zeros(len(self.cases), np.int64), self.of("last")
-        fin, rst = self._flagged(lambda flags: (flags & _FIN) > 0), self._flagged(lambda flags: (flags & _RST) > 0)
+        fin, rst = self._flagged(lambda flags: (flags & FIN) > 0), self._flagged(lambda flags: (flags & RST) > 0)
         fins = [spans.count(ids, always, until, fin) > 0 for ids in (same, other)]
         rsts = [spans.count(ids, always, until, rst) > 0 for ids in (same, other)]
         return (fins[0] & fins[1]) | rsts[0] | rsts[1]
@@ -343,5 +341,5 @@ class Around:
 
 
 def _is_request(flags: Numbers) -> Truths:
-    asks: Truths = (flags >= 0) & ((flags & (_SYN | _ACK)) == _SYN)
+    asks: Truths = (flags >= 0) & ((flags & (SYN | ACK)) == SYN)
     return asks

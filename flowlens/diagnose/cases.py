@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from flowlens.diagnose.evidence import EGRESS, UNKNOWN, Evidence
+from flowlens.service import ACK, SYN
 
 if TYPE_CHECKING:
     from pandas.api.typing import DataFrameGroupBy
 
 __all__ = ["cases_of", "in_time"]
 
-_SYN, _ACK = 2, 16
 _IN_TIME = ["first", "interface", "src", "src_port", "dst", "dst_port", "protocol", "egress", "last", "flags"]
 _CASE = ["interface", "a", "a_port", "b", "b_port", "protocol", "number", "forward", "egress"]
 
@@ -62,10 +62,10 @@ def _answers_beside_requests(refused: pd.DataFrame) -> np.ndarray:
     """
     if "tcp_flags" not in refused.columns:
         return np.zeros(len(refused), bool)
-    handshake = refused["tcp_flags"].to_numpy() & (_SYN | _ACK)
+    handshake = refused["tcp_flags"].to_numpy() & (SYN | ACK)
     logged = refused["tcp_flags"].to_numpy() >= 0
-    asks = refused.assign(asks=logged & (handshake == _SYN)).groupby(_CASE, sort=False)["asks"].transform("any")
-    answers: np.ndarray = logged & (handshake == (_SYN | _ACK)) & asks.to_numpy(bool)
+    asks = refused.assign(asks=logged & (handshake == SYN)).groupby(_CASE, sort=False)["asks"].transform("any")
+    answers: np.ndarray = logged & (handshake == (SYN | ACK)) & asks.to_numpy(bool)
     return answers
 
 

@@ -13,14 +13,14 @@ from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.rulings import RULINGS
 from flowlens.diagnose.spans import Numbers, Truths, shared_ids
 from flowlens.rules import AclDecision, GroupsDecision, Header, Hop, Outcome, Rules
+from flowlens.service import ICMP, ICMPV6
 from flowlens.topology import Topology
 from flowlens.topology.parts import Interface
 
 __all__ = ["Configured", "configured"]
 
-_ICMP, _ICMPV6 = 1, 58
 #: Types of an echo request and of the reply to it.
-_ECHO = {_ICMP: (8, 0), _ICMPV6: (128, 129)}
+_ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
 
 #: Whether it is no ICMP, a ping in this direction, or perhaps the reply to one in the other.
 _NO_PING, _PINGED, _BOTH_PINGED = 0, 1, 2

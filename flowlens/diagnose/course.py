@@ -13,11 +13,11 @@ from flowlens.diagnose.evidence import EGRESS, INGRESS, UNKNOWN
 from flowlens.diagnose.explain import ends, row_of_diagnosis, said
 from flowlens.enrich.services import flag_words
 from flowlens.reduce.rejects import LAG, RETRANSMISSION
+from flowlens.service import ACK, SYN
 
 __all__ = ["Asked", "Course"]
 
 _WITH_PORTS = (6, 17)
-_SYN, _ACK = 2, 16
 #: Ports that clients take; the end at the other port offers the service.
 _EPHEMERAL = 32768
 
@@ -161,7 +161,7 @@ class Asked:
             return False  # a row of `diagnose_conversation` where nothing was refused is about who asked
         if "tcp_flags" in t.columns and self.protocol == _WITH_PORTS[0]:
             flags = t["tcp_flags"].fillna(0).to_numpy(np.int64)
-            opens, answers = (flags & (_SYN | _ACK)) == _SYN, (flags & (_SYN | _ACK)) == (_SYN | _ACK)
+            opens, answers = (flags & (SYN | ACK)) == SYN, (flags & (SYN | ACK)) == (SYN | ACK)
             for told, turned in ((opens, False), (answers, True)):
                 ways = t.loc[told, "there"].unique()
                 if len(ways) == 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from flowlens.cidr import PRIVATE, Addresses
+from flowlens.cidr import PRIVATE
 from flowlens.diagnose.evidence import INGRESS, UNKNOWN
 from flowlens.diagnose.facts import Facts
 from flowlens.diagnose.report import RULE_COLUMNS
@@ -29,8 +29,7 @@ def unsolicited(facts: Facts, ruling: np.ndarray, topology: Topology | None) -> 
     inside = [*PRIVATE, *_LINK] + ([] if topology is None else [c for vpc in topology.vpcs.values() for c in vpc.cidrs])
     remote, back = np.unique(cases["remote"].to_numpy(), return_inverse=True)
     own = np.isin(remote, facts.evidence.residents["local"].to_numpy())
-    words = facts.evidence.addresses[np.maximum(remote, 0)]
-    external = (~Addresses.parse(words).within(inside) & ~own & (remote >= 0))[back]
+    external = (~facts.evidence.numbers.take(remote).within(inside) & ~own & (remote >= 0))[back]
     arrives = cases["egress"].to_numpy() == INGRESS
     nothing_passed = (facts.idle == UNKNOWN) & ~facts.other_way_passed & ~facts.same_way_passed
     unasked: np.ndarray = external & ~facts.same_subnet & arrives & nothing_passed & (ruling != "other_interface")

@@ -12,7 +12,6 @@ import netaddr
 import numpy as np
 import pandas as pd
 
-from flowlens.cidr import Addresses
 from flowlens.diagnose.evidence import UNKNOWN, Evidence
 from flowlens.diagnose.spans import Numbers, Truths
 from flowlens.topology import Topology
@@ -139,13 +138,13 @@ class Homes:
         reaches: Truths = (instance >= 0) & (subnet >= 0) & np.isin(instance * width + subnet, there)
         return reaches
 
-    def holds(self, subnet: Numbers, address: Numbers, addresses: pd.Index) -> Truths:
+    def holds(self, subnet: Numbers, address: Numbers, evidence: Evidence) -> Truths:
         """Tell for each pair of a subnet and an address whether the address surely is in the subnet."""
         inside: Truths = np.zeros(len(subnet), bool)
         for place, prefixes in enumerate(self.ranges):
             asked = np.flatnonzero(subnet == place)
             distinct, back = np.unique(address[asked], return_inverse=True)
-            inside[asked] = Addresses.parse(addresses[distinct]).within(prefixes)[back]
+            inside[asked] = evidence.numbers.take(distinct).within(prefixes)[back]
         return inside
 
 

@@ -18,13 +18,12 @@ from flowlens.diagnose.homes import Homes
 from flowlens.diagnose.report import COLUMNS
 from flowlens.diagnose.spans import Spans
 from flowlens.reduce.rejects import LAG, PLACE, RETRANSMISSION
+from flowlens.service import RST, SYN, TCP
 from flowlens.topology import Topology, is_logged
 
 __all__ = ["Question", "nothing_logged", "of_this", "outcomes"]
 
-_TCP = 6
 _DNS = 53
-_SYN, _RST = 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ def _kind_of_silence(chain: _Chain, homes: Homes, question: Question) -> str:
         return "at_gateway"
     if homes.may_have_no_group[reached].any():
         return "perhaps_at_gateway"
-    if question.protocol != _TCP:
+    if question.protocol != TCP:
         return "one_way"
     return "lost_there" if chain.sees_both and not len(chain.reached_b) else "silence"
 
@@ -196,13 +195,13 @@ def _kind_of_silence(chain: _Chain, homes: Homes, question: Question) -> str:
 def _kind_of_answer(chain: _Chain, question: Question) -> str:
     """Tell an answer from a refusal by the host, where flags are logged."""
     replies = pd.concat([chain.left_b, chain.reached_a])
-    if question.protocol != _TCP or "tcp_flags" not in replies.columns:
+    if question.protocol != TCP or "tcp_flags" not in replies.columns:
         return "both_ways"
     flags = replies["tcp_flags"].to_numpy()
     of_any = int(np.bitwise_or.reduce(np.maximum(flags, 0)))
-    if (flags < 0).any() or not of_any & (_SYN | _RST):
+    if (flags < 0).any() or not of_any & (SYN | RST):
         return "both_ways"
-    return "answered" if of_any & _SYN else "reset"
+    return "answered" if of_any & SYN else "reset"
 
 
 def _lost(records: pd.DataFrame, evidence: Evidence, question: Question) -> str:

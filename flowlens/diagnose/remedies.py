@@ -17,12 +17,13 @@ from flowlens.diagnose.rulings import RULINGS
 from flowlens.diagnose.spans import shared_ids
 from flowlens.errors import TopologyError
 from flowlens.rules import Request, round_trip
+from flowlens.service import ICMP, ICMPV6, TCP, UDP
 from flowlens.topology import Topology
 
 __all__ = ["Remedy", "remedies", "to_be_opened"]
 
-_ECHO_REQUEST = {1: 8, 58: 128}
-_HAS_PORTS = (6, 17)
+_ECHO_REQUEST = {ICMP: 8, ICMPV6: 128}
+_HAS_PORTS = (TCP, UDP)
 
 #: Where the ranges of client ports begin and end that return rules are written for: services, other clients, Linux,
 #: Windows. https://docs.aws.amazon.com/vpc/latest/userguide/custom-network-acl.html#nacl-ephemeral-ports

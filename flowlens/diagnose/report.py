@@ -64,7 +64,7 @@ def report(facts: Facts, ruling: np.ndarray, labels: pd.Index | None) -> pd.Data
         "packets": facts.of("packets"),
         "records": _records(facts, np.isin(ruling, _BY_VALUES), labels),
     }
-    return pd.DataFrame({name: _as_objects(column) for name, column in table.items()}, columns=COLUMNS)
+    return pd.DataFrame({name: _untouched(column) for name, column in table.items()}, columns=COLUMNS)
 
 
 def with_rules(table: pd.DataFrame, by_log: np.ndarray, found: Configured) -> pd.DataFrame:
@@ -100,8 +100,8 @@ def in_words(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(texts, "str"))
 
 
-def _as_objects(column: pd.api.extensions.ExtensionArray | pd.Index | np.ndarray) -> pd.Series:
-    """Return a column that stays what it is: pandas takes objects that are texts for a column of texts."""
+def _untouched(column: pd.api.extensions.ExtensionArray | pd.Index | np.ndarray) -> pd.Series:
+    """Return a column as it is, where pandas would make texts of objects."""
     return pd.Series(column, dtype=column.dtype)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from flowlens.columns import GATEWAY_ONLY, VPC_ONLY, typed
 from flowlens.enrich.categories import categorical_of, codes_among
 from flowlens.enrichment import Enrichment
-from flowlens.service import protocol_name, service_names
+from flowlens.service import ACK, FIN, RST, SYN, protocol_name, service_names
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,8 +23,7 @@ __all__ = ["Services", "flag_words"]
 #: The protocols that have ports: DCCP and UDPLite beside those that everybody knows.
 _WITH_PORTS = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"}
 
-_SYN, _ACK = 2, 16
-_FLAGS = (("FIN", 1), ("RST", 4), ("PSH", 8), ("URG", 32))
+_FLAGS = (("FIN", FIN), ("RST", RST), ("PSH", 8), ("URG", 32))
 
 #: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html, in fewer words
 _PATHS = {
@@ -125,7 +124,7 @@ def _with_service(table: ir.Table) -> ir.Table:
 
 def flag_words(flags: int) -> str:
     """Return the TCP flags of a number in words: ``SYN-ACK FIN``; ``none`` where none is set."""
-    opening = "SYN-ACK" if flags & _SYN and flags & _ACK else "SYN" if flags & _SYN else "ACK" if flags & _ACK else ""
+    opening = "SYN-ACK" if flags & SYN and flags & ACK else "SYN" if flags & SYN else "ACK" if flags & ACK else ""
     return " ".join([*([opening] if opening else []), *(name for name, bit in _FLAGS if flags & bit)]) or "none"
 
 
@@ -135,7 +134,7 @@ def _flags_of_table(t: ir.Table) -> ir.StringValue:
     if "tcp_flags" not in t.columns:
         return ibis.null("string")
     flags = t.tcp_flags
-    syn, ack = (flags & _SYN) > 0, (flags & _ACK) > 0
+    syn, ack = (flags & SYN) > 0, (flags & ACK) > 0
     opening = ibis.cases((syn & ack, "SYN-ACK "), (syn, "SYN "), (ack, "ACK "), else_="")
     words = reduce(add, [opening, *(((flags & bit) > 0).ifelse(f"{name} ", "") for name, bit in _FLAGS)]).strip()
     return ibis.cases((flags.notnull() & (words == ""), "none"), (flags.notnull(), words))

@@ -14,6 +14,7 @@ import ibis
 
 from flowlens.reduce.initiator import Sign, any_sign, ends_in_order, signs_of, with_initiator
 from flowlens.reduce.records import remembered, traffic
+from flowlens.service import TCP, UDP
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -24,7 +25,6 @@ _KEY = ["a", "a_port", "b", "b_port", "protocol"]
 _CONVERSATION = [*_KEY, "number"]
 _PLACE = ["interface_id", "attachment", "way"]
 
-_TCP, _UDP = 6, 17
 
 # Idle times after which EC2 itself forgets a connection: 350 s for TCP on current instances, 180 s for a UDP stream.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html
@@ -34,8 +34,8 @@ _TCP_IDLE, _UDP_IDLE, _OTHER_IDLE = 350, 180, 600
 def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
     """Return the seconds of silence that end a conversation: two windows at least, since inside one none is timed."""
     return ibis.cases(
-        (records.protocol == _TCP, max(_TCP_IDLE, 2 * interval)),
-        (records.protocol == _UDP, max(_UDP_IDLE, 2 * interval)),
+        (records.protocol == TCP, max(_TCP_IDLE, 2 * interval)),
+        (records.protocol == UDP, max(_UDP_IDLE, 2 * interval)),
         else_=max(_OTHER_IDLE, 2 * interval),
     )
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import known, remembered, says, traffic
+from flowlens.reduce.records import real_ends, remembered, says, traffic
+from flowlens.service import ACK, FIN, RST, SYN
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = ["ENDS", "EVIDENCE", "Sign", "any_sign", "ends_in_order", "initiators", "signs_of", "with_initiator"]
 
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
 # Below 1024 are the ports of services; Linux takes those of clients from 32768 on (ip_local_port_range).
 _LAST_SERVICE_PORT, _FIRST_EPHEMERAL_PORT = 1023, 32768
@@ -44,11 +44,7 @@ class Sign(IntFlag):
 
 def ends_in_order(t: ir.Table) -> tuple[dict[str, ir.Value], ir.BooleanValue]:
     """Return the two ends of each record, the lower address and port as `a`, and whether it goes from there."""
-    # In the packet stand the real ends, behind NAT gateways and transit gateways.
-    src, dst = (
-        known(t, f"pkt_{end}").coalesce(t[end]) if f"pkt_{end}" in t.columns else t[end]
-        for end in ("srcaddr", "dstaddr")
-    )
+    src, dst = real_ends(t)
     none = ibis.null("uint16")
     srcport, dstport = (t.srcport, t.dstport) if {"srcport", "dstport"} <= set(t.columns) else (none, none)
     forward = (src < dst) | ((src == dst) & (srcport <= dstport).fill_null(True))
@@ -70,11 +66,11 @@ def signs_of(t: ir.Table, forward: ir.BooleanValue) -> ir.IntegerValue:
     if "tcp_flags" not in t.columns:
         return signs
     flags = t.tcp_flags.fill_null(0)
-    syn, ack = (flags & _SYN) > 0, (flags & _ACK) > 0
+    syn, ack = (flags & SYN) > 0, (flags & ACK) > 0
     # SYN comes from the side that opens, SYN-ACK from the other one.
     opener = ibis.cases((syn & (forward != ack), Sign.A_OPENS), (syn, Sign.B_OPENS), else_=0)
-    closes = ((flags & _FIN) > 0).ifelse(Sign.CLOSES, 0)
-    resets = ((flags & _RST) > 0).ifelse(Sign.RESETS, 0)
+    closes = ((flags & FIN) > 0).ifelse(Sign.CLOSES, 0)
+    resets = ((flags & RST) > 0).ifelse(Sign.RESETS, 0)
     return signs + opener + closes + resets
 
 

@@ -10,16 +10,17 @@ import ibis
 
 from flowlens.columns import GATEWAY_ONLY, VPC_ONLY, missing_field
 from flowlens.schema import VOCABULARIES
+from flowlens.service import ACK, SYN
 
 if TYPE_CHECKING:
     import ibis.expr.operations as ops
     import ibis.expr.types as ir
 
-__all__ = ["are_codes", "chosen", "known", "remembered", "says", "telling_flags", "total", "traffic"]
+__all__ = ["are_codes", "chosen", "known", "real_ends", "remembered", "says", "telling_flags", "total", "traffic"]
 
 Reduction = TypeVar("Reduction", bound="Callable[..., ir.Table]")
 
-_SYN, _SYN_ACK = 2, 18
+_SYN_ACK = SYN | ACK
 
 #: What every record of a transit gateway has, if its format holds it.
 _GATEWAY_IDS = ("resource_type", "tgw_id", "tgw_attachment_id")
@@ -91,6 +92,17 @@ def known(flows: ir.Table, column: str) -> ir.Value:
     return value.nullif("-") if value.type().is_string() else value
 
 
+def real_ends(t: ir.Table) -> tuple[ir.Value, ir.Value]:
+    """Return source and destination as they stand in the packet, where that is logged.
+
+    Those are the real ends behind NAT gateways and transit gateways.
+    """
+    return tuple(
+        known(t, f"pkt_{end}").coalesce(t[end]) if f"pkt_{end}" in t.columns else t[end]
+        for end in ("srcaddr", "dstaddr")
+    )
+
+
 def telling_flags(flows: ir.Table) -> ir.IntegerValue:
     """Return TCP flags in which SYN with ACK is a SYN-ACK: in records of a transit gateway, SYN is taken away there.
 
@@ -107,7 +119,7 @@ def telling_flags(flows: ir.Table) -> ir.IntegerValue:
     if not VPC_ONLY.isdisjoint(flows.columns):
         ids = [column for column in marks if column in _GATEWAY_IDS] or marks
         of_either &= ibis.or_(*(known(flows, column).notnull() for column in ids))
-    return of_either.ifelse(flags - _SYN, flags)
+    return of_either.ifelse(flags - SYN, flags)
 
 
 def are_codes(flows: ir.Table) -> bool:

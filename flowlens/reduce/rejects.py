@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import are_codes, known, remembered, says, traffic
+from flowlens.reduce.conversations import default_idle
+from flowlens.reduce.initiator import ends_in_order
+from flowlens.reduce.records import are_codes, known, real_ends, remembered, says, traffic
+from flowlens.service import ACK, FIN, RST, SYN, TCP
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = [
-    "LAG", "PLACE", "RETRANSMISSION", "accepted_alike", "course", "real_ends", "reject_pairs", "related",
+    "LAG", "PLACE", "RETRANSMISSION", "accepted_alike", "course", "reject_pairs", "related",
 ]  # fmt: skip
 
-_FIN_RST, _SYN, _ACK = 1 | 4, 2, 16
 _FLAGS = (1, 2, 4, 8, 16, 32)
-_TCP, _UDP = 6, 17
 
 #: Seconds by which the times of a record may lag behind its packets.
 #: https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
@@ -31,10 +32,6 @@ LAG = 60
 #: The longest pause between two retransmissions of one packet that still is the same attempt: Linux waits 1, 2, 4, ...
 #: 64 s. https://www.kernel.org/doc/html/latest/networking/ip-sysctl.html (tcp_syn_retries)
 RETRANSMISSION = 64
-
-#: Silence after which the same ports are a new conversation, as EC2 forgets it; see `reduce.conversations`.
-_IDLE = {_TCP: 350, _UDP: 180}
-_OTHER_IDLE = 600
 
 _NO_PORT = -1
 
@@ -162,15 +159,13 @@ def _records(flows: ir.Table, verb: str, extra: list[str]) -> ir.Table:
     optional = ["tcp_flags", "pkt_srcaddr", "pkt_dstaddr", *extra]
     needed = ["interface_id", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "action", "packets"]
     t = traffic(flows, verb, *needed, optional=optional)
-    src, dst = real_ends(t)
-    srcport, dstport = (t[name].cast("int64").fill_null(_NO_PORT) for name in ("srcport", "dstport"))
-    forward = (src < dst) | ((src == dst) & (srcport <= dstport))
+    ends, forward = ends_in_order(t)
     return t.select(
         "interface_id",
-        a=forward.ifelse(src, dst),
-        a_port=forward.ifelse(srcport, dstport),
-        b=forward.ifelse(dst, src),
-        b_port=forward.ifelse(dstport, srcport),
+        a=ends["a"],
+        a_port=ends["a_port"].cast("int64").fill_null(_NO_PORT),
+        b=ends["b"],
+        b_port=ends["b_port"].cast("int64").fill_null(_NO_PORT),
         protocol=t.protocol,
         forward=forward,
         rejected=says(t, "action", "REJECT"),
@@ -180,14 +175,6 @@ def _records(flows: ir.Table, verb: str, extra: list[str]) -> ir.Table:
         end=t.end,
         packets=t.packets,
         **{name: known(t, name) for name in ("tcp_flags", *extra) if name in t.columns},
-    )
-
-
-def real_ends(t: ir.Table) -> tuple[ir.Value, ir.Value]:
-    """Return source and destination as they stand in the packet, where that is logged."""
-    return tuple(
-        known(t, f"pkt_{end}").coalesce(t[end]) if f"pkt_{end}" in t.columns else t[end]
-        for end in ("srcaddr", "dstaddr")
     )
 
 
@@ -208,15 +195,13 @@ def _numbered(records: ir.Table, interval: int) -> ir.Table:
     # What began earlier than this record; of those that begin together it does not matter which is looked at first.
     earlier = ibis.window(group_by=_KEY, order_by="start", range=(None, -1))
     so_far = ibis.window(group_by=_KEY, order_by="start", range=(None, 0))
-    limits = [(t.protocol == protocol, max(idle, 2 * interval)) for protocol, idle in _IDLE.items()]
-    idle = ibis.cases(*limits, else_=max(_OTHER_IDLE, 2 * interval))
-    silent = t.start - t.end.max().over(before) > idle
+    silent = t.start - t.end.max().over(before) > default_idle(t, interval)
     begins = silent
     if "tcp_flags" in t.columns:
         flags = t.tcp_flags.fill_null(0)
-        opens = (t.protocol == _TCP) & ((flags & (_SYN | _ACK)) == _SYN)
-        is_tail = (t.protocol == _TCP) & t.rejected & t.tcp_flags.notnull() & ((flags & _SYN) == 0)
-        closed = t.start.max(where=(flags & _FIN_RST) > 0).over(earlier)
+        opens = (t.protocol == TCP) & ((flags & (SYN | ACK)) == SYN)
+        is_tail = (t.protocol == TCP) & t.rejected & t.tcp_flags.notnull() & ((flags & SYN) == 0)
+        closed = t.start.max(where=(flags & (FIN | RST)) > 0).over(earlier)
         opened = t.start.max(where=opens).over(earlier)
         begins = (silent & ~is_tail) | (opens & (closed >= opened.fill_null(0)).fill_null(False))
     t = t.mutate(begins=begins.fill_null(False).cast("int64"))
@@ -252,7 +237,7 @@ def accepted_alike(flows: ir.Table, *, interval: int) -> ir.Table:
         rejected=says(t, "action", "REJECT"),
         start=t.start,
         end=t.end,
-        opens=((t.protocol == _TCP) & ((flags & (_SYN | _ACK)) == _SYN)).cast("int64"),
+        opens=((t.protocol == TCP) & ((flags & (SYN | ACK)) == SYN)).cast("int64"),
         # Of those that began together, the same whatever the order of the records.
         rank=t.start * (1 << 16) + t.srcport.cast("int64").fill_null(0),
         **{name: t[name] for name in (PLACE,) if name in t.columns},

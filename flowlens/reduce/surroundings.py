@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.records import known, remembered, says, traffic
-from flowlens.reduce.rejects import real_ends
+from flowlens.reduce.records import known, real_ends, remembered, says, traffic
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

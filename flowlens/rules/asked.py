@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowlens.errors import TopologyError
 from flowlens.rules.addresses import is_ipv6, number_of
-from flowlens.rules.packets import ICMP, ICMPV6
 from flowlens.rules.ports import HAS_PORTS
 from flowlens.rules.round_trip import RoundTrip, round_trip
 from flowlens.rules.walk import Request
-from flowlens.service import port_number, protocol_number
+from flowlens.service import ICMP, ICMPV6, port_number, protocol_number
 from flowlens.topology.parts import Interface
 from flowlens.topology.ranges import ip
 

@@ -10,10 +10,11 @@ from flowlens.rules.clients import ClientPorts
 from flowlens.rules.ends import End
 from flowlens.rules.hops import Hop
 from flowlens.rules.nat import goes_out_through_another
-from flowlens.rules.packets import TCP, UDP, Header, Outcome
+from flowlens.rules.packets import Header, Outcome
 from flowlens.rules.ports import ALL
 from flowlens.rules.security_groups import GroupRule
 from flowlens.rules.walk import Request, is_classic_balancer
+from flowlens.service import TCP, UDP
 
 if TYPE_CHECKING:
     from flowlens.rules.evaluate import Rules

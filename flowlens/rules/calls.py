@@ -13,8 +13,9 @@ from flowlens.rules.clients import reply_ports
 from flowlens.rules.ends import End
 from flowlens.rules.hops import Hop
 from flowlens.rules.network_acls import LAST_NUMBER, AclEntry
-from flowlens.rules.packets import ICMP, ICMPV6, TCP, UDP, Header
+from flowlens.rules.packets import Header
 from flowlens.rules.ports import HAS_PORTS, HAS_TYPES, Case
+from flowlens.service import ICMP, ICMPV6, TCP, UDP
 
 if TYPE_CHECKING:
     from flowlens.rules.round_trip import RoundTrip

@@ -13,8 +13,8 @@ from typing import Any
 
 from flowlens.errors import TopologyError
 from flowlens.rules.addresses import block_of, is_ipv6
-from flowlens.rules.packets import ICMP, ICMPV6
 from flowlens.rules.ports import ALL, HAS_PORTS, Case, Ports, icmp, protocol_of, span
+from flowlens.service import ICMP, ICMPV6
 from flowlens.topology.items import Item
 
 __all__ = ["IMPLICIT_DENY_IPV4", "IMPLICIT_DENY_IPV6", "LAST_NUMBER", "AclEntry", "NetworkAcl", "network_acl"]

@@ -5,10 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["ICMP", "ICMPV6", "TCP", "UDP", "Header", "Outcome"]
-
-#: IANA protocol numbers of those whose ports or types the filters tell apart.
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+__all__ = ["Header", "Outcome"]
 
 
 class Outcome(StrEnum):

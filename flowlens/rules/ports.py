@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from flowlens.errors import TopologyError
-from flowlens.rules.packets import ICMP, ICMPV6, TCP, UDP, Header
-from flowlens.service import protocol_name, protocol_number
+from flowlens.rules.packets import Header
+from flowlens.service import ICMP, ICMPV6, TCP, UDP, protocol_name, protocol_number
 from flowlens.topology.items import Item
 
 __all__ = ["ALL", "HAS_PORTS", "HAS_TYPES", "Case", "Ports", "cases", "icmp", "protocol_of", "span"]

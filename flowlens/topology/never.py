@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowlens.cidr import PRIVATE, network
+from flowlens.service import UDP
 from flowlens.topology.coverage import joined, labels
 from flowlens.topology.parts import Subnet
-from flowlens.topology.traffic import UDP, Traffic
+from flowlens.topology.traffic import Traffic
 
 if TYPE_CHECKING:
     import netaddr

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flowlens.service import port_number, protocol_number
+from flowlens.service import TCP, UDP, port_number, protocol_number
 from flowlens.topology.ranges import ip
 
 if TYPE_CHECKING:
     import netaddr
 
-__all__ = ["TCP", "UDP", "Traffic", "traffic_between"]
+__all__ = ["Traffic", "traffic_between"]
 
-TCP, UDP = 6, 17
 _DNS = 53
 
 
