@@ -44,6 +44,7 @@ bench: .venv/installed  ## time flowlens against the same work by hand: some min
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.naming
 	$(BIN)/python -m benchmarks.diagnosing
+	$(BIN)/python -m benchmarks.detecting
 	$(BIN)/python -m benchmarks.scanning --records 5000000
 
 bench-scan: .venv/installed  ## the same for scans of 20 million records: ten minutes and 2 GB of disk

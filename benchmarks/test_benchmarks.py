@@ -15,6 +15,7 @@ import pytest
 import flowlens as fl
 from benchmarks.by_hand import ANALYSES
 from benchmarks.records import flow_log_files
+from flowlens.detect import DETECTORS
 
 _RECORDS, _FILES = 200_000, 10
 
@@ -63,3 +64,10 @@ def test_the_laws_of_the_diagnosis_run():
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "| 29 fields | 60 |" in printed
     assert "# answers on other interfaces" in printed
+
+
+def test_the_benchmark_of_detectors_runs():
+    command = [sys.executable, "-m", "benchmarks.detecting", "--small"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "| growth of findings |" in printed
+    assert printed.count("| DuckDB SQL |") == 1 + len(DETECTORS)

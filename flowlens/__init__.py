@@ -26,6 +26,7 @@ from flowlens.simulate import simulate
 
 if _TYPE_CHECKING:
     from flowlens import aws, groups
+    from flowlens.detect import Ignore, thresholds
     from flowlens.foreign import from_frame
     from flowlens.load import check, formats, read
     from flowlens.scanning import scan
@@ -35,6 +36,7 @@ __all__ = [
     "EngineError",
     "FlowlensError",
     "Flows",
+    "Ignore",
     "MissingExtraError",
     "MissingFieldError",
     "NotAFlowFrameError",
@@ -55,12 +57,14 @@ __all__ = [
     "samples",
     "scan",
     "simulate",
+    "thresholds",
 ]
 
 __version__ = "0.1.0"
 
 #: Imported when it is asked for first, so that `import flowlens` stays light.
 _LATE = {
+    "Ignore": "flowlens.detect",
     "Topology": "flowlens.topology",
     "aws": "",
     "check": "flowlens.load",
@@ -70,6 +74,7 @@ _LATE = {
     "is_logged": "flowlens.topology",
     "read": "flowlens.load",
     "scan": "flowlens.scanning",
+    "thresholds": "flowlens.detect",
 }
 
 

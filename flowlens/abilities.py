@@ -14,6 +14,11 @@ _ENDS = ("srcaddr", "dstaddr")
 _VOLUME = (*_ENDS, "packets", "bytes")
 _PORTS = ("srcport", "dstport", "protocol")
 _FIVE_TUPLE = (*_ENDS, *_PORTS)
+_CONTACTS = (*_FIVE_TUPLE, "packets", "bytes", "start", "end")
+_DETECTORS = (
+    "port_scans", "port_sweeps", "probes", "brute_force", "beacons", "long_conversations", "volume_spikes", "floods",
+    "new_peers", "lateral_movement", "matches", "findings", "host_scores",
+)  # fmt: skip
 _LOST = tuple(field.column for field in TGW_FIELDS if field.name.startswith("packets-lost"))
 
 #: The fields without which an analysis cannot run; of those in a tuple of their own, any one is enough. Most analyses
@@ -33,9 +38,12 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     "matrix": _VOLUME,
     "ports": (*_FIVE_TUPLE, "packets", "bytes"),
     "fan_out": (*_ENDS, "dstport"),
+    "rejected_by_port": (*_ENDS, "dstport", "protocol", "packets", "start", "action"),
+    "top_contributors": _VOLUME,
     "losses": (*_ENDS, _LOST),
     "costs": (*_ENDS, "bytes", ("interface_id", "resource_id", "tgw_id", "tgw_attachment_id")),
-    "conversations": (*_FIVE_TUPLE, "packets", "bytes", "start", "end"),
+    "conversations": _CONTACTS,
+    **dict.fromkeys(_DETECTORS, _CONTACTS),
     "add_groups": _ENDS,
     "add_networks": _ENDS,
     "add_scope": _ENDS,

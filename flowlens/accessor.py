@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,8 @@ from flowlens.selection import Selection
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from flowlens.engine import Ground, ReductionOfGround
+    from flowlens.enrich.scopes import Internal
     from flowlens.enrichment import Enrichment
     from flowlens.topology import Topology
 
@@ -54,6 +56,19 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
         from flowlens.engine import flows_of_frame, run_categorical
 
         return run_categorical(reduction(flows_of_frame(self._df)), self._df)
+
+    def _own_addresses(self, verb: str, internal: Internal | None, topology: Topology | None) -> set[str]:
+        return self._own(verb, self._owned(verb, internal, topology))
+
+    def _on_ground(
+        self,
+        verb: str,  # noqa: ARG002 - as for `_reduce`
+        ground: Ground,
+        reductions: Mapping[str, ReductionOfGround],
+    ) -> dict[str, pd.DataFrame]:
+        from flowlens.engine import run_on_ground
+
+        return run_on_ground(ground, reductions, self._df)
 
     def _directed(self, topology: Topology | None) -> FlowAccessor:
         from flowlens.reduce.rejects import PLACE

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from flowlens.abilities import Ability, ability
+from flowlens.detecting import Detecting
 from flowlens.judgements import Judgements
 from flowlens.reductions import Measure, Reductions
 from flowlens.schema import BY_COLUMN
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Analyses"]
 
 
-class Analyses(Judgements, Reductions[pd.DataFrame]):
+class Analyses(Judgements, Detecting, Reductions[pd.DataFrame]):
     """Reductions that give a frame, whatever computes them."""
 
     #: What is done with the records beyond the table that holds them.
@@ -41,10 +42,21 @@ class Analyses(Judgements, Reductions[pd.DataFrame]):
     def _interval(self) -> int:
         return self.interval or 600
 
-    def _meetings(self) -> pd.DataFrame:
+    @abstractmethod
+    def _exchange(self, a: str, b: str) -> Analyses:
+        """Leave out what can be seen at once not to be between two addresses."""
+
+    def _own(self, verb: str, find_owned: Callable[[], pd.DataFrame]) -> set[str]:
+        """Return the addresses of interfaces: as the log says, and where it does not, as can be found."""
+        from flowlens.reduce.scenery import own_addresses
+
+        told = set(self._reduce(verb, own_addresses)["address"])
+        return told | set(find_owned()["address"]) if "interface_id" in self._columns() else told
+
+    def _meetings(self, verb: str) -> pd.DataFrame:
         from flowlens.reduce.ownership import meetings
 
-        return self._reduce("add_direction", meetings)
+        return self._reduce(verb, meetings)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -362,4 +374,4 @@ class Analyses(Judgements, Reductions[pd.DataFrame]):
         """Pictures: ``df.flow.plot.timeline()`` and others; ``df.flow.plot()`` is the time line."""
         from flowlens.plot import FlowPlot
 
-        return FlowPlot(self, self._course)
+        return FlowPlot(self, self._course, self._beat)

@@ -112,10 +112,13 @@ class PrefixTable:
         For family 4 and 6: where the steps begin, as numbers in order, the first at 0.
     places
         For each step the place of the longest prefix among those given, or `NOWHERE`.
+    around
+        For each prefix the place of the next one around it, or `NOWHERE`.
     """
 
     edges: dict[int, list[int]]
     places: dict[int, np.ndarray]
+    around: np.ndarray
 
     @classmethod
     def of(cls, nets: Sequence[netaddr.IPNetwork]) -> PrefixTable:
@@ -123,10 +126,12 @@ class PrefixTable:
         spans: dict[int, list[tuple[int, int, int]]] = {4: [], 6: []}
         for place, net in enumerate(nets):
             spans[net.version].append((net.first, net.last, place))
-        steps = {family: _steps(found, _BITS[family]) for family, found in spans.items()}
+        around: np.ndarray = np.full(len(nets), NOWHERE, np.int64)
+        steps = {family: _steps(found, _BITS[family], around) for family, found in spans.items()}
         return cls(
             {family: [edge for edge, _ in found] for family, found in steps.items()},
             {family: np.array([place for _, place in found], np.int64) for family, found in steps.items()},
+            around,
         )
 
     def longest(self, addresses: Addresses) -> np.ndarray:
@@ -145,9 +150,31 @@ class PrefixTable:
                 longest[of_family] = self.places[family][step]
         return longest
 
+    def holding(self, addresses: Addresses) -> tuple[np.ndarray, np.ndarray]:
+        """Return every address beside every prefix that holds it, as the places of both: by address, the longest first.
 
-def _steps(spans: list[tuple[int, int, int]], bits: int) -> list[tuple[int, int]]:
-    """Return where the longest prefix changes, and to which: those that are open lie in one another."""
+        What holds an address is its longest prefix, the next one around that, and so on: as many rounds as prefixes
+        lie in one another.
+        """
+        place = self.longest(addresses)
+        address = np.flatnonzero(place != NOWHERE)
+        place = place[address]
+        rounds = [(address, place)]
+        while len(address):
+            place = self.around[place]
+            held = place != NOWHERE
+            address, place = address[held], place[held]
+            rounds.append((address, place))
+        asked, holding = (np.concatenate(each) for each in zip(*rounds, strict=True))
+        by_address = np.argsort(asked, kind="stable")
+        return asked[by_address], holding[by_address]
+
+
+def _steps(spans: list[tuple[int, int, int]], bits: int, around: np.ndarray) -> list[tuple[int, int]]:
+    """Return where the longest prefix changes, and to which: those that are open lie in one another.
+
+    Which one each prefix lies in is written into `around`.
+    """
     steps = [(0, NOWHERE)]
     opened: list[tuple[int, int]] = []  # the last address and the place, outermost first
 
@@ -164,6 +191,7 @@ def _steps(spans: list[tuple[int, int, int]], bits: int) -> list[tuple[int, int]
 
     for first, last, place in sorted(spans, key=lambda span: (span[0], -span[1])):
         close(before=first)
+        around[place] = opened[-1][1] if opened else NOWHERE
         opened.append((last, place))
         change(first, place)
     close(before=None)

@@ -32,8 +32,8 @@ class Enriching(ABC, Generic[Result]):
         """Return the aggregation interval of the log in seconds."""
 
     @abstractmethod
-    def _meetings(self) -> pd.DataFrame:
-        """Return which addresses meet at which interface, as `reduce.ownership.meetings` tells."""
+    def _meetings(self, verb: str) -> pd.DataFrame:
+        """Return which addresses meet at which interface, as `reduce.ownership.meetings` tells; `verb` asks for it."""
 
     def add_groups(self, groups: Groups, *, default: str | None = "other") -> Result:
         """Name the ends of each record by the longest prefix around their addresses.
@@ -240,7 +240,7 @@ class Enriching(ABC, Generic[Result]):
 
         @cache
         def find_owned() -> pd.DataFrame:
-            return owned_addresses(self._meetings(), networks, topology)
+            return owned_addresses(self._meetings(verb), networks, topology)
 
         return find_owned
 

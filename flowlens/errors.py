@@ -53,7 +53,7 @@ class BadLine:
     header
         The line of that header, where it is that.
     unit
-        What is numbered: the lines of a file, or the rows of a table.
+        What is numbered: the lines of a file, the rows of a table, or the objects of a JSON document.
     """
 
     file: str
@@ -61,7 +61,7 @@ class BadLine:
     text: str
     problem: str
     header: int | None = None
-    unit: Literal["line", "row"] = "line"
+    unit: Literal["line", "row", "object"] = "line"
 
     @property
     def reason(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from flowlens.timespan import time_span
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from flowlens.engine import Records, Step
+    from flowlens.engine import Ground, Records, ReductionOfGround, Step
+    from flowlens.enrich.scopes import Internal
     from flowlens.enrichment import Enrichment
     from flowlens.topology import Topology
 
@@ -175,6 +176,14 @@ class Flows(Analyses, Narrowing["Flows"], Enriching["Flows"]):
         from flowlens.engine import in_categories
 
         return in_categories(self._reduce("diagnose", reduction))
+
+    def _own_addresses(self, verb: str, internal: Internal | None, topology: Topology | None) -> set[str]:
+        return self._own(verb, self._owned(verb, internal, topology))
+
+    def _on_ground(
+        self, verb: str, ground: Ground, reductions: Mapping[str, ReductionOfGround]
+    ) -> dict[str, pd.DataFrame]:
+        return self._records.reduce_on_ground(verb, ground, reductions, self._steps)
 
     def _directed(self, topology: Topology | None) -> Flows:
         return self._with(self._way("diagnose", topology))

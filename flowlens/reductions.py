@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal, TypeVar
 
+from flowlens.alarming import Alarming, Measure
 from flowlens.timespan import whole_seconds, width_in_seconds
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 __all__ = ["Measure", "Reductions"]
 
 Result = TypeVar("Result")
-Measure = Literal["flows", "packets", "bytes"]
 LossMeasure = Literal["packets_lost", "flows", "packets"]
 
 
-class Reductions(ABC, Generic[Result]):
+class Reductions(Alarming[Result]):
     """Analyses that turn flow records into a small table."""
-
-    @abstractmethod
-    def _reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table]) -> Result:
-        """Apply the reduction that a method stands for to the flow records."""
 
     @abstractmethod
     def _interval(self) -> int:

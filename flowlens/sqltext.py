@@ -49,7 +49,7 @@ class SqlText(Narrowing["SqlText"], Enriching["SqlText"], Reductions[str]):
     partition: Partition | None
     steps: tuple[Step, ...]
     find_interval: Callable[[], int]
-    find_meetings: Callable[[], pd.DataFrame]
+    find_meetings: Callable[[str], pd.DataFrame]
 
     def __repr__(self) -> str:
         return f"<SQL for {self.dialect}: call an analysis, for example .top_talkers()>"
@@ -116,5 +116,5 @@ class SqlText(Narrowing["SqlText"], Enriching["SqlText"], Reductions[str]):
     def _interval(self) -> int:
         return self.find_interval()
 
-    def _meetings(self) -> pd.DataFrame:
-        return self.find_meetings()
+    def _meetings(self, verb: str) -> pd.DataFrame:
+        return self.find_meetings(verb)

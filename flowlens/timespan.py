@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 
-__all__ = ["TimeSpan", "time_span", "timestamp", "whole_seconds", "width_in_seconds"]
+__all__ = ["TimeSpan", "time_span", "timestamp", "utc", "whole_seconds", "width_in_seconds"]
 
 #: A time without a zone is UTC, a number is Unix seconds.
 Moment = str | datetime | np.datetime64 | int | float
@@ -81,8 +81,13 @@ def timestamp(moment: Moment) -> pd.Timestamp:
     return stamp
 
 
-def _seconds(moment: Moment) -> int:
+def utc(moment: Moment) -> pd.Timestamp:
+    """Return a time as the user writes it in UTC, which it is taken for where it has no zone."""
     stamp = timestamp(moment)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+
+
+def _seconds(moment: Moment) -> int:
+    stamp = utc(moment)
     # A record's times are whole seconds: one at 14:00:01 is not before 14:00:00.5, so a part of a second rounds up.
     return -(-stamp.value // 10**9)

@@ -1,7 +1,7 @@
 """CloudWatch Logs Insights in small: the part of its query language that flowlens prints, run over log events.
 
 Written from AWS's user guide and not from flowlens, https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/:
-CWL_AnalyzeLogData-discoverable-fields and CWL_QuerySyntax with -Parse, -Filter, -Stats, -Sort, -Limit and
+CWL_AnalyzeLogData-discoverable-fields and CWL_QuerySyntax with -Parse, -Filter, -Stats, -Sort, -Limit, -Display and
 -operations-functions. Where the guide is silent, this takes what is least: what is no number adds nothing to a sum and
 compares with no number, a field that was not found or made is an error.
 """
@@ -113,7 +113,15 @@ def _limit(reader: _Reader, events: list[Event]) -> list[Event]:
     return events[:count]
 
 
-_COMMANDS = {"parse": _parse, "filter": _filter, "fields": _fields, "stats": _stats, "sort": _sort, "limit": _limit}
+def _display(reader: _Reader, events: list[Event]) -> list[Event]:
+    shown = reader.listed(None, reader.named)
+    return [{name: value(event) for name, value in shown} for event in events]
+
+
+_COMMANDS = {
+    "parse": _parse, "filter": _filter, "fields": _fields, "stats": _stats, "sort": _sort, "limit": _limit,
+    "display": _display,
+}  # fmt: skip
 
 
 def _natural(value: Value) -> tuple[object, ...]:

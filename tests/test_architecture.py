@@ -24,9 +24,9 @@ PACKAGE = Path(fl.__file__).parent
 ROOMS = [
     "errors", "badlines", "schema", "timespan", "service", "cidr", "topology", "rules", "address_text", "columns",
     "selection", "predicates", "abilities", "enrichment", "source", "parse", "stream", "frame", "load", "foreign",
-    "sample", "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching", "reductions",
-    "partitions", "sqltext", "insights", "aws", "store", "diagnose", "plot", "judgements", "analyses", "advice",
-    "accessor", "flows", "scanning", "simulate",
+    "sample", "indicators", "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching",
+    "alarming", "reductions", "partitions", "sqltext", "insights", "aws", "store", "diagnose", "detect", "plot",
+    "judgements", "detecting", "analyses", "advice", "accessor", "flows", "scanning", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
 LATE = {("plot", "analyses"), ("topology", "rules"), ("topology", "advice")}
@@ -228,6 +228,8 @@ SIGNATURES = {
     FlowAccessor.ports: "self, n=None, *, by='flows'",
     FlowAccessor.fan_out: "self, *, key='srcaddr'",
     FlowAccessor.losses: "self, n=None, *, by='packets_lost', keys=('srcaddr', 'dstaddr')",
+    FlowAccessor.rejected_by_port: "self, ports=('ssh', 'rdp'), *, freq='1h', threshold=10",
+    FlowAccessor.top_contributors: "self, keys=('srcaddr',), *, n=10, by='bytes', freq=None",
     FlowAccessor.conversations: "self, *, timeout=None",
     FlowAccessor.coverage: "self",
     FlowAccessor.add_groups: "self, groups, *, default='other'",

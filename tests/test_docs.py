@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import flowlens as fl
+from flowlens.detect import DETECTORS
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+DETECTION = (ROOT / "docs" / "detection.md").read_text(encoding="utf-8")
 
 _LINK = re.compile(r"\[test\]\(\.\./tests/(\w+\.py) \"(\w+)\"\)")
 _PEERS = 14
@@ -22,12 +26,15 @@ def rows_of_peers() -> list[list[str]]:
     return rows[2:]
 
 
-def test_the_table_of_forms_is_the_one_in_the_code():
+def test_tables_are_those_of_the_code():
     spec = importlib.util.spec_from_file_location("render", ROOT / "docs" / "render.py")
     render = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(render)
-    assert render.rendered(PAGE) == PAGE, "run 'make docs'"
+    for page in render.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert render.rendered(text) == text, "run 'make docs'"
     assert "| Athena CSV |" in PAGE
+    assert "| `beacon.half_evidence` | 12 |" in DETECTION
 
 
 def test_every_feature_of_other_readers_is_there_and_flowlens_has_it():
@@ -52,3 +59,33 @@ def test_every_feature_and_every_claim_beyond_links_to_its_test():
     claims = PAGE.partition("And what we found in none of them:")[2].splitlines()
     for claim in [mine for _, mine, *_ in rows_of_peers()] + [line for line in claims if line.startswith("- ")]:
         assert _LINK.search(claim), claim
+
+
+def section_of(kind: str) -> str:
+    return re.search(rf"^## [^\n]*: `{kind}`\n(.*?)^## ", DETECTION, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("kind", DETECTORS)
+def test_every_detector_is_explained(kind):
+    section = section_of(kind)
+    assert "> score = " in section
+    assert "Evidence: " in section
+    assert "Not seen: " in section
+
+
+def test_terms_evidence_and_techniques_are_explained():
+    found = fl.sample().flow.findings()
+    rows = {line.split("`")[1]: line for line in DETECTION.splitlines() if line.startswith("| `")}
+    for kind, own in found.groupby("kind"):
+        section = section_of(kind)
+        terms = set().union(*own["parts"]) - {"context", "kept"}
+        for name in terms | set().union(*own["evidence"]):
+            assert f"`{name}`" in section, f"{kind}: {name}"
+        for technique in own["technique"].unique():
+            assert technique.split(".")[0] in rows[kind], f"{kind}: {technique}"
+
+
+def test_the_code_about_detection_runs():
+    blocks = re.findall(r"^```python\n(.*?)^```$", DETECTION, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {})

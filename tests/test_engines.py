@@ -17,6 +17,7 @@ from test_transit_gateway import RECORDS as OF_A_GATEWAY
 
 import flowlens as fl
 from flowlens.accessor import FlowAccessor
+from flowlens.detecting import Detecting
 from flowlens.enriching import Enriching
 from flowlens.narrowing import Narrowing
 from flowlens.reductions import Reductions
@@ -64,6 +65,13 @@ CALLS = {
     "conversations": [{}, {"timeout": 30}],
     "losses": [{}, {"n": 2, "by": "flows", "keys": ()}],
     "reject_pairs": [{}, {"tolerance": "1h"}, {"tolerance": 0}],
+    "rejected_by_port": [{}, {"ports": ["0-1024", "telnet"], "freq": "1min", "threshold": 1}],
+    "top_contributors": [
+        {},
+        {"keys": ("interface_id", "dstport", "action"), "n": 2, "by": "flows"},
+        {"keys": ("srcaddr", "flow_direction"), "n": 1, "by": "packets", "freq": "1min"},
+        {"keys": "dstport", "n": None, "freq": "1h"},
+    ],
 }
 #: Those for records that have neither interface nor action.
 CALLS_AT_A_GATEWAY = {
@@ -71,6 +79,7 @@ CALLS_AT_A_GATEWAY = {
     "timeline": [{"by": None}, {"by": "log_status"}],
     "matrix": [{"rows": "srcaddr", "cols": "dstaddr"}],
     "top_talkers": [{"key": "tgw_attachment_id"}],
+    "top_contributors": [{}, {"keys": ("tgw_attachment_id", "dstaddr"), "n": 2, "by": "flows", "freq": "1min"}],
 }
 
 
@@ -82,8 +91,8 @@ def public(cls: type) -> set[str]:
 VERBS = sorted(public(Reductions) | {"matrix", "costs"})
 #: What gives a frame or text of its own, and no verb.
 OTHERS = {"can", "collect", "count", "head", "insights", "sql", "to_parquet"}
-#: What is judged, from tables that verbs like the above give.
-JUDGED = {"diagnose", "diagnose_conversation", "explain"}
+#: What is judged, from tables that verbs like the above give. Detectors have tests of their own: test_detect_engines.
+JUDGED = {"diagnose", "diagnose_conversation", "explain"} | public(Detecting)
 
 
 @pytest.fixture(scope="module", params=ENGINES, ids=lambda name: name.replace(" ", "-"))
@@ -311,5 +320,5 @@ def test_on_random_traffic_every_verb_gives_the_same_table(tmp_path_factory, rec
     flows = ENGINES[engine](records, names, tmp_path_factory.mktemp("logs"), None)
     df = read(text(records, names))
     for arguments in CALLS.get(verb, [{}]):
-        if arguments.get("key") != "instance_tag":
+        if not {"instance_tag", "flow_direction"} & {arguments.get("key"), *arguments.get("keys", ())}:
             assert_frame_equal(getattr(flows, verb)(**arguments), getattr(df.flow, verb)(**arguments))

@@ -609,7 +609,9 @@ def test_what_are_no_records_is_refused_with_what_to_pass(frame):
     assert refused(frame).file == "this frame"
 
 
-@pytest.mark.parametrize("verb", ["top_talkers", "timeline", "coverage", "conversations", "ports", "fan_out"])
+@pytest.mark.parametrize(
+    "verb", ["top_talkers", "timeline", "coverage", "conversations", "ports", "fan_out", "top_contributors"]
+)
 def test_results_of_flowlens_itself_are_refused_with_what_to_pass(verb):
     assert refused(getattr(ON_S3.flow, verb)()).line == 1
 

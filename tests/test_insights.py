@@ -33,6 +33,13 @@ VERBS = {
     "ports by bytes": (lambda to: to.ports(by="bytes"), set()),
     "fan_out": (lambda to: to.fan_out(), set()),
     "fan_in": (lambda to: to.fan_out(key="dstaddr"), set()),
+    "rejected_by_port": (lambda to: to.rejected_by_port(), set()),
+    "rejected by ports": (lambda to: to.rejected_by_port(["0-50", 443], freq="1min", threshold=1), set()),
+    "top_contributors": (lambda to: to.top_contributors(n=None), {"share", "contributors"}),
+    "top contributors of each minute": (
+        lambda to: to.top_contributors(("interface_id", "dstport"), n=None, by="flows", freq="1min"),
+        {"share", "contributors"},
+    ),
     "coverage": (lambda to: to.coverage(), {"gap_time"}),
 }
 verbs = pytest.mark.parametrize("verb", VERBS)
@@ -220,6 +227,28 @@ def test_rejected_traffic_per_hour():
     )
 
 
+def test_the_alarm_of_the_tutorial():
+    assert DEFAULT_DF.flow.insights().rejected_by_port("ssh") == (
+        'filter srcAddr != "-"\n'
+        '| filter dstPort = 22 and protocol = 6 and action = "REJECT"\n'
+        "| stats count(*) as flows, sum(packets) as packets, "
+        "count_distinct(srcAddr) as sources, count_distinct(dstAddr) as targets\n"
+        "    by bin(1h) as start, dstPort as port\n"
+        "| sort start asc, port asc\n"
+        "| limit 100000\n"
+        "| display start, port, flows, packets, sources, targets, flows >= 10 as alarm"
+    )
+
+
+def test_contributors_of_each_hour_come_in_order_of_time_and_the_largest_first():
+    query = DEFAULT_DF.flow.insights().top_contributors(("interface_id", "srcaddr"), n=None, by="flows", freq="1h")
+    assert query.splitlines()[2:] == [
+        "    by bin(1h) as start, interfaceId, srcAddr",
+        "| sort start asc, flows desc, interfaceId asc, srcAddr asc",
+        "| limit 100000",
+    ]
+
+
 def test_interfaces_with_skipped_records():
     assert DEFAULT_DF.flow.insights().select(status="SKIPDATA").coverage() == (
         'filter logStatus = "SKIPDATA"\n'
@@ -342,6 +371,11 @@ def test_every_verb_is_text_or_refused(verb):
         assert answer(getattr(DF.flow.insights(), verb)(), RECORDS)
 
 
+def test_a_limit_for_each_period_is_refused_with_what_to_do():
+    with pytest.raises(fl.EngineError, match=r"top_contributors\(\) .* has no limit for each period. Pass n=None"):
+        DF.flow.insights().top_contributors(freq="1h")
+
+
 @pytest.mark.parametrize("verb", [*REDUCTIONS, "matrix", "select", "accepted", "rejected", "between", "host"])
 def test_every_verb_is_called_as_on_a_frame(verb):
     ours, theirs = (inspect.signature(getattr(cls, verb)).parameters for cls in (InsightsText, type(DF.flow)))
@@ -366,6 +400,8 @@ def test_groups_are_not_in_the_log():
         (lambda to: to.ports(), "srcport"),
         (lambda to: to.coverage(), "interface-id"),
         (lambda to: to.pairs(keys="vpc_id"), "vpc-id"),
+        (lambda to: to.top_contributors("vpc_id", by="flows"), "vpc-id"),
+        (lambda to: to.top_contributors(), "bytes"),
         (lambda to: to.select(direction="egress"), "flow-direction"),
     ],
 )
@@ -378,6 +414,10 @@ def test_a_missing_field_is_named_with_its_token(ask, token):
 def test_a_transit_gateway_log_has_no_action_and_says_so():
     with pytest.raises(fl.MissingFieldError, match=r"transit gateway records have no action.*by=None"):
         InsightsText(ALL_TGW).timeline()
+    with pytest.raises(
+        fl.MissingFieldError, match=r"^rejected_by_port needs .* transit gateway records have no action"
+    ):
+        InsightsText(ALL_TGW).rejected_by_port()
     assert "rejected" not in InsightsText(ALL_TGW).fan_out()
 
 
@@ -388,6 +428,14 @@ def test_a_transit_gateway_log_has_no_action_and_says_so():
         (lambda to: to.pairs(-1), "no number of rows"),
         (lambda to: to.pairs(keys=()), "keys is empty"),
         (lambda to: to.timeline("month"), "no fixed width"),
+        (lambda to: to.rejected_by_port(freq="month"), "no fixed width"),
+        (lambda to: to.rejected_by_port("sssh"), "'sssh' is no service"),
+        (lambda to: to.rejected_by_port([]), "ports is empty"),
+        (lambda to: to.rejected_by_port(threshold=0), "threshold=0 is no whole number from 1 on"),
+        (lambda to: to.top_contributors(by="cost"), "flows, packets, bytes"),
+        (lambda to: to.top_contributors(n=0), "n=0 is no whole number from 1 on"),
+        (lambda to: to.top_contributors(()), "Contributor Insights takes 1 to 4"),
+        (lambda to: to.top_contributors(n=None, freq="soon"), "no fixed width"),
         (lambda to: to.select(src="10.0.0.0.0"), "neither an IP address"),
         (lambda to: to.select(src=[]), "no value is given for srcaddr"),
         (lambda to: to.select(interface="-"), "no value is given for interface_id"),

@@ -128,6 +128,8 @@ VERBS = {
     "pairs": lambda flow: flow.pairs(keys=("srcaddr", "dstaddr", "dstport", "action")),
     "ports": lambda flow: flow.ports(),
     "fan_out": lambda flow: flow.fan_out(),
+    "rejected_by_port": lambda flow: flow.rejected_by_port([22, 443], freq="10min", threshold=2),
+    "top_contributors": lambda flow: flow.top_contributors(("srcaddr", "dstport"), n=2, freq="10min"),
     "conversations": lambda flow: flow.conversations(timeout=180),
     "coverage": lambda flow: flow.coverage(),
     # Records without an interface are all of one, whoever they belong to.

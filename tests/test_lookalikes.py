@@ -650,7 +650,20 @@ def test_results_of_queries_about_pairs_are_called_that_and_records_described(qu
             read(data)
 
 
-@pytest.mark.parametrize("verb", ["top_talkers", "pairs", "conversations", "coverage", "ports", "timeline", "fan_out"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "top_talkers",
+        "pairs",
+        "conversations",
+        "coverage",
+        "ports",
+        "timeline",
+        "fan_out",
+        "rejected_by_port",
+        "top_contributors",
+    ],
+)
 def test_results_of_flowlens_itself_are_no_records(verb):
     table = getattr(fl.sample().flow, verb)().head(5)
     assert len(table)

@@ -319,6 +319,19 @@ RESULTS = {
         lambda flow: flow.fan_out(),
         {"srcaddr": TEXT, "peers": "int64", "ports": "int64", "flows": "int64", "rejected": "int64"},
     ),
+    "rejected_by_port": (
+        lambda flow: flow.rejected_by_port("https"),
+        {"start": TIME, "port": "UInt16", "flows": "int64", "packets": "int64", "sources": "int64", "targets": "int64",
+         "alarm": "bool"},
+    ),
+    "top_contributors": (
+        lambda flow: flow.top_contributors(("srcaddr", "dstport")),
+        {"srcaddr": TEXT, "dstport": "UInt16", **COUNT, "share": "float64", "contributors": "int64"},
+    ),
+    "top contributors of each hour": (
+        lambda flow: flow.top_contributors(freq="1h"),
+        {"start": TIME, "srcaddr": TEXT, **COUNT, "share": "float64", "contributors": "int64"},
+    ),
     "conversations": (lambda flow: flow.conversations(), {
         "initiator": TEXT, "responder": TEXT, "initiator_port": "UInt16", "responder_port": "UInt16",
         "protocol": "UInt8", "interface_id": TEXT, "first": TIME, "last": TIME, "records": "int64",
@@ -374,6 +387,7 @@ def test_the_matrix_of_nothing_is_empty_with_its_names():
         lambda flow: flow.pairs(by="share"),
         lambda flow: flow.ports(by="peers"),
         lambda flow: flow.matrix("srcaddr", "dstaddr", values="peers"),
+        lambda flow: flow.top_contributors(by="share"),
     ],
 )
 def test_a_measure_that_is_none_is_refused_with_those_there_are(wrong):

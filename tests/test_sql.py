@@ -28,6 +28,12 @@ VERBS = {
     "ports": lambda to: to.ports(),
     "fan_out": lambda to: to.fan_out(),
     "fan_in": lambda to: to.fan_out(key="dstaddr"),
+    "rejected_by_port": lambda to: to.rejected_by_port(),
+    "rejected by ports": lambda to: to.rejected_by_port(["0-50", 443], freq="1min", threshold=1),
+    "top_contributors": lambda to: to.top_contributors(n=2),
+    "top contributors of each minute": lambda to: to.top_contributors(
+        ("interface_id", "dstport"), n=1, by="flows", freq="1min"
+    ),
     "conversations": lambda to: to.conversations(),
     "conversations with timeout": lambda to: to.conversations(timeout=90),
     "coverage": lambda to: to.coverage(),
@@ -340,7 +346,8 @@ def test_a_table_of_a_database_is_named_with_it(dialect):
 
 
 def test_outside_of_frames_the_records_are_read_once():
-    for verb in ("top_talkers", "fan_out", "timeline", "pairs", "ports", "top_talkers by flows of interfaces"):
+    once = ("top_talkers", "fan_out", "timeline", "pairs", "ports", "top_talkers by flows of interfaces")
+    for verb in (*once, "rejected_by_port", "top_contributors", "top contributors of each minute"):
         tables = sqlglot.parse_one(VERBS[verb](DF.flow.sql("athena")), dialect="athena").find_all(exp.Table)
         assert [table.name for table in tables] == ["flows"], verb
 

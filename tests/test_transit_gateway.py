@@ -396,7 +396,7 @@ def test_can_names_the_tokens_where_another_format_would_do():
 
 
 @pytest.mark.parametrize("verb", ["window", "interval", "between", "host", "top_talkers", "timeline", "pairs", "matrix",
-                                  "ports", "fan_out", "conversations", "losses"])  # fmt: skip
+                                  "ports", "fan_out", "top_contributors", "conversations", "losses"])  # fmt: skip
 def test_what_applies_to_a_transit_gateway_can_be_asked(verb):
     assert TGW_FRAME.flow.can(verb)
     assert TGW_FRAME.flow.can(verb).missing == ()

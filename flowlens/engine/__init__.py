@@ -1,15 +1,19 @@
 """What runs the analyses: every one is an Ibis expression over one table, `flows`, whatever holds the records."""
 
 from flowlens.engine.files import FileRecords
-from flowlens.engine.frames import flows_of_frame, run, run_categorical
-from flowlens.engine.records import Records, Step, columns_after, prepared
+from flowlens.engine.frames import flows_of_frame, run, run_categorical, run_on_ground
+from flowlens.engine.ground import Ground, ReductionOfGround
+from flowlens.engine.records import Records, Reduction, Step, columns_after, prepared
 from flowlens.engine.results import in_categories
 from flowlens.engine.sql import flows_of_words, lacks, sql, used_columns
 from flowlens.engine.tables import TableRecords
 
 __all__ = [
     "FileRecords",
+    "Ground",
     "Records",
+    "Reduction",
+    "ReductionOfGround",
     "Step",
     "TableRecords",
     "columns_after",
@@ -20,6 +24,7 @@ __all__ = [
     "prepared",
     "run",
     "run_categorical",
+    "run_on_ground",
     "sql",
     "used_columns",
 ]

@@ -6,22 +6,24 @@ kept: each query reads the files again, but only the columns that it uses, and o
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowlens.badlines import OnBadLines, report
 from flowlens.engine.cursors import cursor_of
+from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.parquet import progress_shown, view_of_parquet
 from flowlens.engine.records import Records, Step, prepared
-from flowlens.engine.sql import NAME, NUMBERS, duckdb_sql, flows_of_words, used_columns
+from flowlens.engine.sql import GROUND, MADE, NAME, NUMBERS, PLACES, duckdb_sql, flows_of_words, named, used_columns
 from flowlens.errors import BadLine, FlowlensError
 from flowlens.parse import Layout, Reading
 from flowlens.parse.tags import readable_tags
@@ -38,6 +40,8 @@ __all__ = ["FileRecords"]
 #: Of the memory that DuckDB would take, four fifths of what the machine or the container has: a notebook holds frames,
 #: too. What a query needs beyond this, DuckDB writes to disk. Python and the parser take some 300 MB more.
 _SHARE = 0.3
+
+Result = TypeVar("Result")
 
 _BATCH = 122_880  # records: one of DuckDB's row groups
 
@@ -65,24 +69,49 @@ class FileRecords(Records):
         return replace(self, files=[file for file in self.files if may_hold(file.name, span)])
 
     def compute(self, expression: ir.Table) -> pa.Table:
-        columns = used_columns(expression)
+        return self._computed(used_columns(expression), lambda cursor: _result(cursor, expression))
+
+    def compute_on_ground(
+        self, flows: ir.Table, ground: Ground, reductions: Mapping[str, ReductionOfGround]
+    ) -> dict[str, pa.Table]:
+        made = ground.made(flows)
+        located = ground.located(named(made, MADE), ground.table_of_places("string"))
+        expressions = {name: reduction(flows, named(located, GROUND)) for name, reduction in reductions.items()}
+        columns = {column for one in (made, *expressions.values()) for column in used_columns(one)}
+
+        def results(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
+            cursor.execute(f"CREATE TEMPORARY TABLE {MADE} AS {duckdb_sql(made.op())}")
+            addresses = _result(cursor, ground.addresses(named(made, MADE)))["address"].combine_chunks()
+            cursor.register(PLACES, ground.arrow_places(pd.Index(addresses.to_pandas()), {"address": addresses}))
+            cursor.execute(f"CREATE TEMPORARY TABLE {GROUND} AS {duckdb_sql(located.op())}")
+            return {name: _result(cursor, expression) for name, expression in expressions.items()}
+
+        return self._computed(sorted(columns), results)
+
+    def _computed(self, columns: Sequence[str], compute: Callable[[duckdb.DuckDBPyConnection], Result]) -> Result:
+        """Let something be computed where the table `flows` stands for the files."""
         if self.of_aws and self.files and not set(TAG_COLUMNS).intersection(columns):
             try:
-                return self._compute_from_parquet(expression, columns)
+                with cursor_of(_database()) as cursor:
+                    view_of_parquet(
+                        cursor, [str(file.content) for file in self.files], columns or self.columns[:1], NAME
+                    )
+                    with progress_shown(cursor, self.progress):
+                        return compute(cursor)
             except duckdb.OutOfMemoryException:  # of disk, too
                 raise
             except duckdb.Error:
                 pass  # what is odd in a file is found on the way below, and told with its place
         records = _Stream(self, columns)
-        with records.queried(expression) as result:
-            table = result.to_arrow_table()
+        with records.cursor() as cursor:
+            result = compute(cursor)
         report(records.bad_lines, self.on_bad_lines)
-        return table
+        return result
 
     def stream(self, expression: ir.Table, rows: int) -> Generator[pa.RecordBatch]:
         records = _Stream(self, used_columns(expression))
-        with records.queried(expression) as result:
-            yield from result.to_arrow_reader(rows)
+        with records.cursor() as cursor:
+            yield from cursor.sql(duckdb_sql(expression.op())).to_arrow_reader(rows)
         report(records.bad_lines, self.on_bad_lines)
 
     def count(self, steps: Sequence[Step]) -> int:
@@ -103,11 +132,9 @@ class FileRecords(Records):
             yield from tables
         report(records.bad_lines, self.on_bad_lines)
 
-    def _compute_from_parquet(self, expression: ir.Table, columns: Sequence[str]) -> pa.Table:
-        with cursor_of(_database()) as cursor:
-            view_of_parquet(cursor, [str(file.content) for file in self.files], columns or self.columns[:1], NAME)
-            with progress_shown(cursor, self.progress):
-                return cursor.sql(duckdb_sql(expression.op())).to_arrow_table()
+
+def _result(cursor: duckdb.DuckDBPyConnection, expression: ir.Table) -> pa.Table:
+    return cursor.sql(duckdb_sql(expression.op())).to_arrow_table()
 
 
 class _Stream:
@@ -125,12 +152,12 @@ class _Stream:
         return max(self._passes, key=len, default=[])
 
     @contextmanager
-    def queried(self, expression: ir.Table) -> Iterator[duckdb.DuckDBPyRelation]:
-        """Yield the result of a query over these records."""
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor for queries over these records."""
         try:
             with cursor_of(_database()) as cursor:
                 cursor.register(NAME, self)
-                yield cursor.sql(duckdb_sql(expression.op()))
+                yield cursor
         except duckdb.Error as error:
             # DuckDB passes on no more than the text of what went wrong while reading.
             raise (self._failure or error) from None

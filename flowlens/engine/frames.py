@@ -9,7 +9,8 @@ DuckDB runs it: `benchmarks/` compares it with polars on these analyses, and fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,9 @@ import pyarrow as pa
 
 from flowlens.columns import typed
 from flowlens.engine.cursors import cursor_of
+from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.results import result_frame
-from flowlens.engine.sql import NAME, NUMBERS, duckdb_sql, used_columns
+from flowlens.engine.sql import GROUND, NAME, NUMBERS, PLACES, duckdb_sql, named, used_columns
 from flowlens.schema import BY_COLUMN, VOCABULARIES, field_for
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     InWords = Callable[[np.ndarray, pd.Index], ExtensionArray | np.ndarray]
 
-__all__ = ["flows_of_frame", "run", "run_categorical"]
+__all__ = ["flows_of_frame", "run", "run_categorical", "run_on_ground"]
 
 #: Rows of one of DuckDB's row groups: cores share the work by batches, and one batch would be one core's.
 _BATCH = 122_880
@@ -60,12 +62,27 @@ def _frame_type(df: pd.DataFrame, column: str) -> str:
 
 def run(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
     """Compute an expression over the records of a frame; only the columns that it uses are looked at."""
-    return _run(expression, df, _spelled)
+    encoded = _Encoded(df, used_columns(expression))
+    return encoded.decoded(encoded.computed(expression), _spelled)
 
 
 def run_categorical(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
     """Compute an expression as `run` does, words as categories: for results that are judged, which may be long."""
-    return _run(expression, df, _category)
+    encoded = _Encoded(df, used_columns(expression))
+    return encoded.decoded(encoded.computed(expression), _category)
+
+
+def run_on_ground(
+    ground: Ground, reductions: Mapping[str, ReductionOfGround], df: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Compute several analyses that stand on one table made of the records of a frame, words as categories."""
+    flows = flows_of_frame(df)
+    located = ground.located(ground.made(flows), ground.table_of_places("int32"))
+    expressions = {name: reduction(flows, named(located, GROUND)) for name, reduction in reductions.items()}
+    used = {column for one in (located, *expressions.values()) for column in used_columns(one)}
+    encoded = _Encoded(df, sorted(used))
+    tables = encoded.computed_on_ground(ground, located, expressions)
+    return {name: encoded.decoded(table, _category) for name, table in tables.items()}
 
 
 def _spelled(codes: np.ndarray, words: pd.Index) -> ExtensionArray | np.ndarray:
@@ -78,23 +95,65 @@ def _category(codes: np.ndarray, words: pd.Index) -> pd.Categorical[str]:
     return pd.Categorical.from_codes(codes, categories=words)
 
 
-def _run(expression: ir.Table, df: pd.DataFrame, in_words: InWords) -> pd.DataFrame:
-    used = used_columns(expression)
-    series = {column: typed(df, column) for column in used}
-    words = {column: _categorical(series[column]) for column in used if _frame_type(df, column) == "int32"}
-    dictionaries = _dictionaries(words)
-    encoded = {
-        column: _codes(words[column], dictionaries[column]) if column in words else _numbers(series[column])
-        for column in used
-    }
-    with cursor_of(_database()) as cursor:
-        table = pa.table(encoded)
-        cursor.register(NAME, pa.Table.from_batches(table.to_batches(max_chunksize=_BATCH), table.schema))
-        # A relation is planned twice, for its columns and for its rows: a quarter of the time on a small frame.
-        cursor.execute(f"CREATE TEMPORARY TABLE result AS {duckdb_sql(expression.op())}")
-        result = cursor.table("result").to_arrow_table()
-    made = set(expression.columns) - {*used}
-    return _decoded(result.cast(expression.schema().to_pyarrow()), dictionaries, made, in_words)
+class _Encoded:
+    """Columns of a frame as DuckDB gets them, words as codes."""
+
+    def __init__(self, df: pd.DataFrame, used: Sequence[str]) -> None:
+        series = {column: typed(df, column) for column in used}
+        words = {column: _categorical(series[column]) for column in used if _frame_type(df, column) == "int32"}
+        self._dictionaries = _dictionaries(words)
+        self._table = pa.table(
+            {
+                column: _codes(words[column], self._dictionaries[column])
+                if column in words
+                else _numbers(series[column])
+                for column in used
+            }
+        )
+
+    def computed(self, expression: ir.Table) -> pa.Table:
+        with self._cursor() as cursor:
+            return _result(cursor, expression)
+
+    def computed_on_ground(
+        self, ground: Ground, located: ir.Table, expressions: Mapping[str, ir.Table]
+    ) -> dict[str, pa.Table]:
+        words = self._dictionaries[_ADDRESSES]
+        codes = pa.array(np.arange(len(words), dtype=np.int32))
+        with self._cursor() as cursor:
+            cursor.register(PLACES, ground.arrow_places(words, {"address": codes}))
+            cursor.execute(f"CREATE TEMPORARY TABLE {GROUND} AS {duckdb_sql(located.op())}")
+            return {name: _result(cursor, expression) for name, expression in expressions.items()}
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with cursor_of(_database()) as cursor:
+            cursor.register(
+                NAME, pa.Table.from_batches(self._table.to_batches(max_chunksize=_BATCH), self._table.schema)
+            )
+            yield cursor
+
+    def decoded(self, table: pa.Table, in_words: InWords) -> pd.DataFrame:
+        """Turn codes into words."""
+        made = set(table.column_names) - {*self._table.column_names}
+        result = result_frame(table, made)
+        for field in table.schema:
+            # No number has this type: counters have 64 bits, ports and protocols are unsigned.
+            if field.type == pa.int32():
+                words = self._dictionaries[_ADDRESSES if field.name in made else field.name]
+                codes = result[field.name].fillna(-1).to_numpy(np.int64)
+                result[field.name] = in_words(codes, words)
+            elif field.type == pa.list_(pa.int32()):
+                # Words that were collected are those of addresses.
+                spelled = np.asarray(self._dictionaries[_ADDRESSES], object)
+                result[field.name] = [spelled[codes] for codes in result[field.name]]
+        return result
+
+
+def _result(cursor: duckdb.DuckDBPyConnection, expression: ir.Table) -> pa.Table:
+    # A relation is planned twice, for its columns and for its rows: a quarter of the time on a small frame.
+    cursor.execute(f"CREATE OR REPLACE TEMPORARY TABLE result AS {duckdb_sql(expression.op())}")
+    return cursor.table("result").to_arrow_table().cast(expression.schema().to_pyarrow())
 
 
 @cache
@@ -158,17 +217,3 @@ def _numbers(series: pd.Series) -> pa.Array:
         return pa.array(series.array)
     seconds = pd.DatetimeIndex(series).asi8
     return pa.array(seconds, mask=series.isna().to_numpy() if series.hasnans else None)
-
-
-def _decoded(
-    table: pa.Table, dictionaries: Mapping[str, pd.Index], made: Collection[str], in_words: InWords
-) -> pd.DataFrame:
-    """Turn codes into words; `made` are the columns that the frame did not have."""
-    result = result_frame(table, made)
-    for field in table.schema:
-        # No number has this type: counters have 64 bits, ports and protocols are unsigned.
-        if field.type == pa.int32():
-            words = dictionaries[_ADDRESSES if field.name in made else field.name]
-            codes = result[field.name].fillna(-1).to_numpy(np.int64)
-            result[field.name] = in_words(codes, words)
-    return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
+from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.results import result_frame
-from flowlens.engine.sql import NAME, flows_of_words, lacks, used_columns
+from flowlens.engine.sql import GROUND, NAME, flows_of_words, lacks, named, used_columns
 from flowlens.enrichment import Enrichment
 from flowlens.errors import ParseError
 from flowlens.frame import FrameBuilder
@@ -25,11 +26,13 @@ from flowlens.selection import Selection
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Records", "Step", "columns_after", "prepared"]
+__all__ = ["Records", "Reduction", "Step", "columns_after", "prepared"]
 
 #: What is done with records before they are analysed, one after the other: they have to be in at least one of some
 #: selections, or columns are added to them.
 Step = tuple[Selection, ...] | Enrichment
+
+Reduction = Callable[["ir.Table"], "ir.Table"]
 
 _BATCH = 1 << 20  # records
 _HALF = 0.5  # of all records there may be so far, where nobody can know
@@ -95,10 +98,16 @@ class Records(ABC):
         """Run an expression over the table."""
 
     @abstractmethod
+    def compute_on_ground(
+        self, flows: ir.Table, ground: Ground, reductions: Mapping[str, ReductionOfGround]
+    ) -> dict[str, pa.Table]:
+        """Make a ground of records of the table, keep it, and run expressions over both."""
+
+    @abstractmethod
     def stream(self, expression: ir.Table, rows: int) -> Generator[pa.RecordBatch]:
         """Run an expression over the table, and yield its result some rows at a time."""
 
-    def reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table], steps: Sequence[Step]) -> pd.DataFrame:
+    def reduce(self, verb: str, reduction: Reduction, steps: Sequence[Step]) -> pd.DataFrame:
         """Compute an analysis of the records after some steps.
 
         Raises
@@ -111,6 +120,28 @@ class Records(ABC):
         with lacks(verb, self.engine):
             result = self.compute(reduction(prepared(self.table, steps, used_columns(told))))
         return result_frame(result.cast(told.schema().to_pyarrow()), made={*told.columns} - {*used_columns(told)})
+
+    def reduce_on_ground(
+        self, verb: str, ground: Ground, reductions: Mapping[str, ReductionOfGround], steps: Sequence[Step]
+    ) -> dict[str, pd.DataFrame]:
+        """Compute several analyses that stand on one table, made of the records after some steps.
+
+        Raises
+        ------
+        EngineError
+            If the engine lacks something that the analyses need.
+        """
+        own = ibis.table(self._own_types(steps), name=NAME)
+        located = ground.located(ground.made(own), ground.table_of_places("string"))
+        told = {name: reduction(own, named(located, GROUND)) for name, reduction in reductions.items()}
+        wanted = {column for one in (located, *told.values()) for column in used_columns(one)}
+        with lacks(verb, self.engine):
+            flows = prepared(self.table, steps, sorted(wanted))
+            results = self.compute_on_ground(flows, ground, reductions)
+        return {
+            name: result_frame(results[name].cast(one.schema().to_pyarrow()), made={*one.columns} - wanted)
+            for name, one in told.items()
+        }
 
     def count(self, steps: Sequence[Step]) -> int:
         """Count the records that are left after some steps."""

@@ -21,10 +21,31 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.sql.compilers.base import SQLGlotCompiler
 
-__all__ = ["NAME", "NUMBERS", "duckdb_sql", "flows_of_words", "lacks", "sql", "used_columns"]
+__all__ = [
+    "GROUND",
+    "MADE",
+    "NAME",
+    "NUMBERS",
+    "PLACES",
+    "duckdb_sql",
+    "flows_of_words",
+    "lacks",
+    "named",
+    "sql",
+    "used_columns",
+]
 
 NAME = "flows"
+
+#: Names of what is computed once for several analyses: what is made of the records, what is known of its addresses, and
+#: both together, which the analyses stand on.
+MADE, PLACES, GROUND = "made", "places", "ground"
+
+_KEPT = {MADE, PLACES, GROUND}
+
 NUMBERS = {"uint8": "uint8", "uint16": "uint16", "int64": "int64", "time": "int64"}
+
+_ADVICE = "DuckDB has all there is: read the records with fl.read or fl.scan, or print sql('duckdb')."
 
 _OPERATION = re.compile(r"(\w+)'")  # "rule for 'RegexSearch' operation", "rule for <class '...WindowFunction'>"
 
@@ -46,6 +67,11 @@ def flows_of_words(columns: Iterable[str], *, name: str = NAME) -> ir.Table:
     return ibis.table(types, name=table, catalog=catalog, database=database)
 
 
+def named(expression: ir.Table, name: str) -> ir.Table:
+    """Return the table that the result of an expression will be, for what stands on it."""
+    return ibis.table(expression.schema(), name=name)
+
+
 def used_columns(expression: ir.Expr) -> list[str]:
     """Return the columns of the records that an expression names; one that gives whole records has to name them all."""
     return list(_used_columns(expression.op()))
@@ -54,7 +80,11 @@ def used_columns(expression: ir.Expr) -> list[str]:
 @lru_cache(maxsize=128)
 def _used_columns(operation: ops.Node) -> tuple[str, ...]:
     fields = operation.find(ops.Field)
-    return tuple(sorted({field.name for field in fields if isinstance(_origin(field.rel), ops.UnboundTable)}))
+    return tuple(sorted({field.name for field in fields if _is_of_records(_origin(field.rel))}))
+
+
+def _is_of_records(relation: ops.Relation) -> bool:
+    return isinstance(relation, ops.UnboundTable) and relation.name not in _KEPT
 
 
 def _origin(relation: ops.Relation) -> ops.Relation:
@@ -77,9 +107,12 @@ def lacks(verb: str, engine: str) -> Iterator[None]:
         yield
     except (OperationNotDefinedError, UnsupportedOperationError) as error:
         named = _OPERATION.search(str(error))
-        function = named[1] if named else str(error)
-        advice = "DuckDB has all there is: read the records with fl.read or fl.scan, or print sql('duckdb')."
-        raise EngineError(verb, engine, function, advice) from error
+        raise EngineError(verb, engine, named[1] if named else str(error), _ADVICE) from error
+    except TypeError as error:
+        # What Ibis says of Polars.
+        if "Only equality join predicates" not in str(error):
+            raise
+        raise EngineError(verb, engine, "joins other than by equality", _ADVICE) from error
 
 
 def sql(expression: ir.Table, dialect: str) -> str:

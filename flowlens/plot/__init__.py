@@ -4,6 +4,7 @@
 
     pictures      what can be drawn
     conversation  a conversation on a time line
+    hostile       the rhythm of a beacon, and the highest scores
     canvas        axes, colours and time, which all share
 """
 

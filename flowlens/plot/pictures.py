@@ -12,9 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from flowlens.detect import Beat
 from flowlens.diagnose import Course
 from flowlens.plot.canvas import BLUE, OTHERS, ROLES, axes, in_utc, say_nothing_here
 from flowlens.plot.conversation import draw_conversation
+from flowlens.plot.hostile import draw_beacon, draw_findings
 from flowlens.reduce.summary import need_measure, number_of_rows
 from flowlens.reductions import Measure
 from flowlens.service import protocol_name
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowPlot"]
 
+Row = pd.Series | Mapping[str, Any]
+
 _NO_NAME, _OTHERS_OF = "(none)", " others"
 
 #: Beyond these the numbers in the cells of a matrix could not be read.
@@ -34,9 +38,9 @@ _MOST_CELLS_WITH_TEXT = 150
 class FlowPlot:
     """Pictures of a frame of flow log records. Each method returns the matplotlib `Axes` it drew on."""
 
-    def __init__(self, flow: Analyses, course: Callable[[pd.Series | Mapping[str, Any]], Course]) -> None:
-        """Take the records, and what finds those of the conversation that a row of a diagnosis is about."""
-        self._flow, self._course = flow, course
+    def __init__(self, flow: Analyses, course: Callable[[Row], Course], beat: Callable[[Row], Beat]) -> None:
+        """Take the records, and what finds those that a row of a diagnosis or of `beacons` is about."""
+        self._flow, self._course, self._beat = flow, course, beat
 
     def __call__(self) -> Axes:
         """Draw the time line."""
@@ -225,6 +229,59 @@ class FlowPlot:
         Certain: the network ACL refused it, outbound (NACL_OUT)
         """
         return draw_conversation(self._course(row), ax)
+
+    def beacon(self, row: pd.Series | Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
+        """Draw the rhythm of a beacon: each event by its time and by the silence before it.
+
+        Parameters
+        ----------
+        row : pandas.Series
+            A row of `beacons`, of either mode, or of `findings`: ``beacons.loc[0]``.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If it is no such row, or these records have nothing of it.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.plot.beacon(df.flow.beacons().loc[0]).get_title(loc="left")
+        '10.20.11.32 to 203.0.113.250 at 443/tcp, score 0.91'
+        """
+        return draw_beacon(self._beat(row), ax)
+
+    def findings(self, found: pd.DataFrame | None = None, *, n: int = 15, ax: Axes | None = None) -> Axes:
+        """Draw the highest scores as bars.
+
+        Parameters
+        ----------
+        found : pandas.DataFrame, optional
+            What `findings` or a detector returned, or some of its rows; all findings of these records by default.
+        n : int
+            How many.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.plot.findings(df.flow.findings(min_score=0.7)).get_title(loc="left")
+        '6 of 6 findings'
+        """
+        return draw_findings(self._flow.findings() if found is None else found, number_of_rows(n), ax)
 
 
 def _draw_bins(ax: Axes, table: pd.DataFrame, by: str | None, values: str, width: pd.Timedelta) -> None:

@@ -19,9 +19,12 @@ from flowlens.service import TCP, UDP
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["conversations", "default_idle"]
+__all__ = ["CONVERSATION_KEY", "conversations", "default_idle", "records_by_ends", "stitched"]
 
-_KEY = ["a", "a_port", "b", "b_port", "protocol"]
+#: What the records of both directions of a conversation share.
+CONVERSATION_KEY = ("a", "a_port", "b", "b_port", "protocol")
+
+_KEY = list(CONVERSATION_KEY)
 _CONVERSATION = [*_KEY, "number"]
 _PLACE = ["interface_id", "attachment", "way"]
 
@@ -31,27 +34,24 @@ _PLACE = ["interface_id", "attachment", "way"]
 _TCP_IDLE, _UDP_IDLE, _OTHER_IDLE = 350, 180, 600
 
 
-def default_idle(records: ir.Table, interval: int) -> ir.IntegerValue:
+def default_idle(records: ir.Table, interval: int | ir.IntegerValue) -> ir.IntegerValue:
     """Return the seconds of silence that end a conversation: two windows at least, since inside one none is timed."""
-    return ibis.cases(
-        (records.protocol == TCP, max(_TCP_IDLE, 2 * interval)),
-        (records.protocol == UDP, max(_UDP_IDLE, 2 * interval)),
-        else_=max(_OTHER_IDLE, 2 * interval),
-    )
+    idle = ibis.cases((records.protocol == TCP, _TCP_IDLE), (records.protocol == UDP, _UDP_IDLE), else_=_OTHER_IDLE)
+    return ibis.greatest(idle, 2 * interval)
 
 
 @remembered
 def conversations(flows: ir.Table, *, timeout: int | None, interval: int) -> ir.Table:
-    records = _keyed(flows)
+    records = records_by_ends(flows, "conversations")
     idle = default_idle(records, interval) if timeout is None else ibis.literal(timeout)
-    return _directed(_counted_once(_seen_by_place(_numbered(records, idle))), interval)
+    return _directed(stitched(records, idle), interval)
 
 
-def _keyed(flows: ir.Table) -> ir.Table:
+def records_by_ends(flows: ir.Table, verb: str) -> ir.Table:
     """Give the two directions of a conversation one key: the lower address and port is `a`."""
     of_gateway = ["tgw_attachment_id", "flow_direction"] if "tgw_attachment_id" in flows.columns else []
     t = traffic(
-        flows, "conversations", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
+        flows, verb, "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end",
         optional=["interface_id", "tcp_flags", "action", "pkt_srcaddr", "pkt_dstaddr", *of_gateway],
     )  # fmt: skip
     ends, forward = ends_in_order(t)
@@ -83,6 +83,19 @@ def _places(t: ir.Table) -> dict[str, ir.Value]:
     return places
 
 
+def stitched(records: ir.Table, idle: ir.IntegerValue, *, carried: tuple[str, ...] = ()) -> ir.Table:
+    """Return one row a conversation, in which nothing tells yet who began it.
+
+    Parameters
+    ----------
+    idle
+        The seconds of silence that end a conversation.
+    carried
+        Further columns of the records, of which a conversation has the largest value.
+    """
+    return _counted_once(_seen_by_place(_numbered(records, idle), carried), carried)
+
+
 def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
     """Number the conversations of a key: silence longer than `idle` begins the next one.
 
@@ -102,7 +115,7 @@ def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
     return short.union(numbered).drop("idle")
 
 
-def _seen_by_place(records: ir.Table) -> ir.Table:
+def _seen_by_place(records: ir.Table, carried: tuple[str, ...]) -> ir.Table:
     """Sum up what was seen of each conversation at each place, apart for the two directions."""
     t = records
     forward, backward = t.forward, ~t.forward
@@ -116,10 +129,11 @@ def _seen_by_place(records: ir.Table) -> ir.Table:
         bytes_forward=t.bytes.sum(where=forward).fill_null(0),
         bytes_backward=t.bytes.sum(where=backward).fill_null(0),
         signs=any_sign(t),
+        **{name: t[name].max() for name in carried},
     )
 
 
-def _counted_once(seen: ir.Table) -> ir.Table:
+def _counted_once(seen: ir.Table, carried: tuple[str, ...]) -> ir.Table:
     """Join what was seen at several places: each counter is the largest of theirs, since they saw the same packets.
 
     Smaller ones come from records that were lost, and from packets refused or lost before they reached the place.
@@ -136,6 +150,7 @@ def _counted_once(seen: ir.Table) -> ir.Table:
         first_forward=t.first_forward.min(),
         first_backward=t.first_backward.min(),
         signs=any_sign(t),
+        **{name: t[name].max() for name in carried},
         **largest,
     )
 
@@ -178,7 +193,7 @@ def _state(t: ir.Table) -> ir.StringValue:
         (in_rejected, "reply rejected"),
         (~in_accepted, "unanswered"),
         (~out_accepted, "reply only"),
-        (seen(Sign.RESETS), "reset"),
+        (seen(Sign.FORWARD_RESETS | Sign.BACKWARD_RESETS), "reset"),
         (seen(Sign.CLOSES), "closed"),
         else_="established",
     )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 __all__ = [
-    "fan_out", "matrix", "need_measure", "number_of_rows", "pairs", "peer_of", "ports", "ranked", "service_port",
-    "timeline", "top_talkers",
+    "fan_out", "in_bins", "matrix", "need_measure", "number_of_rows", "pairs", "peer_of", "ports", "ranked",
+    "service_port", "share", "timeline", "top_talkers", "volumes",
 ]  # fmt: skip
 
 _MEASURES = ("flows", "packets", "bytes")
@@ -26,7 +26,8 @@ def need_measure(verb: str, argument: str, by: str, allowed: Sequence[str] = _ME
         raise ValueError(f"{verb}: {argument}={by!r} is none of {', '.join(allowed)}")
 
 
-def _measured(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
+def volumes(flows: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """Return `flows`, `packets` and `bytes` of every combination of keys."""
     return flows.group_by(list(keys)).agg(**_measures(flows))
 
 
@@ -76,7 +77,7 @@ def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Tabl
         traffic(flows, "top_talkers", key, "packets", "bytes"),
         _with(flows, "top_talkers", key, peer_of(key)),
     )
-    top = ranked(_with_share(_measured(counted, [key]), by, key), by, [key], n)
+    top = ranked(_with_share(volumes(counted, [key]), by, key), by, [key], n)
     # Distinct peers are dear to count, so they are counted for the rows that are shown and no others.
     shown = met.inner_join(top.select(key), key)
     peers = shown.group_by(key).agg(peers=shown[peer_of(key)].nunique())
@@ -85,29 +86,38 @@ def top_talkers(flows: ir.Table, *, n: int | None, by: str, key: str) -> ir.Tabl
 
 def _with_share(measured: ir.Table, by: str, key: str) -> ir.Table:
     """Add the share of all there is, that of records without a key among it, which have no row."""
-    shared = measured.mutate(share=measured[by] / measured[by].sum().nullif(0))
+    shared = measured.mutate(share=share(measured, by))
     return shared.filter(shared[key].notnull())
+
+
+def share(measured: ir.Table, by: str, within: Sequence[str] = ()) -> ir.FloatingValue:
+    """Return what part of the total of a measure each row has; where `within` names keys, of the total of its own."""
+    return measured[by] / measured[by].sum().over(ibis.window(group_by=list(within))).nullif(0)
 
 
 @remembered
 def timeline(flows: ir.Table, *, seconds: int, by: str | None) -> ir.Table:
     keys = [] if by is None else [by]
-    records = traffic(flows, "timeline", "start", "packets", "bytes", *keys)
-    records = records.filter(records.start.notnull())
-    binned = records.mutate(start=records.start - records.start % seconds)
-    return _measured(binned, ["start", *keys]).order_by(["start", *keys])
+    binned = in_bins(traffic(flows, "timeline", "start", "packets", "bytes", *keys), seconds)
+    return volumes(binned, ["start", *keys]).order_by(["start", *keys])
+
+
+def in_bins(records: ir.Table, seconds: int) -> ir.Table:
+    """Return the records that have a time, with the `start` of their bin as their own."""
+    timed = records.filter(records.start.notnull())
+    return timed.mutate(start=timed.start - timed.start % seconds)
 
 
 @remembered
 def pairs(flows: ir.Table, *, n: int | None, by: str, keys: Sequence[str]) -> ir.Table:
     need_measure("pairs", "by", by)
-    return ranked(_measured(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
+    return ranked(volumes(traffic(flows, "pairs", *keys, "packets", "bytes"), keys), by, keys, n)
 
 
 @remembered
 def matrix(flows: ir.Table, *, rows: str, cols: str, values: str) -> ir.Table:
     need_measure("matrix", "values", values)
-    measured = _measured(traffic(flows, "matrix", rows, cols, "packets", "bytes"), [rows, cols])
+    measured = volumes(traffic(flows, "matrix", rows, cols, "packets", "bytes"), [rows, cols])
     return measured.select(rows, cols, values).order_by([rows, cols])
 
 
@@ -117,7 +127,7 @@ def ports(flows: ir.Table, *, n: int | None, by: str) -> ir.Table:
     records = traffic(flows, "ports", "srcport", "dstport", "protocol", "packets", "bytes", optional=["tcp_flags"])
     flags = records.tcp_flags if "tcp_flags" in records.columns else None
     records = records.mutate(port=service_port(records, flags))
-    return ranked(_measured(records, ["port", "protocol"]), by, ["port", "protocol"], n)
+    return ranked(volumes(records, ["port", "protocol"]), by, ["port", "protocol"], n)
 
 
 def service_port(records: ir.Table, flags: ir.IntegerValue | None) -> ir.IntegerValue:
