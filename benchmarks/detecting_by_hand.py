@@ -222,9 +222,9 @@ def _port_sweep(at: Mapping[str, float]) -> str:
         )
         SELECT src AS srcaddr, dport AS dstport, protocol, min(interface_id) AS interface_id, count(*) AS hosts,
                count(*) FILTER (failed) AS failed, count(*) FILTER (failed AND to_dark) AS dark,
-               count(*) FILTER (refused) AS refused, sum(flows)::BIGINT AS flows, sum(bytes)::BIGINT AS bytes, {_SPAN},
-               bool_or(from_inside) AS from_inside, bool_and(to_inside) AS to_inside,
-               bool_and(to_special) AS to_special
+               count(*) FILTER (refused AND failed) AS refused, sum(flows)::BIGINT AS flows,
+               sum(bytes)::BIGINT AS bytes, {_SPAN}, bool_or(from_inside) AS from_inside,
+               bool_and(to_inside) AS to_inside, bool_and(to_special) AS to_special
         FROM told GROUP BY src, dport, protocol
         HAVING hosts >= {at["port_sweep.hosts"]}
             AND 2 * count(*) FILTER (failed) + 2 * count(*) FILTER (failed AND to_dark) > hosts"""
@@ -256,17 +256,55 @@ def _brute_force(at: Mapping[str, float]) -> str:
         FROM pairs JOIN counted USING (src, dst, dport)"""
 
 
+def _windowed(table: str, step: int) -> str:
+    """Return CTEs: `windowed`, in which what is longer than a step is taken apart into its windows."""
+    counts = ("packets_out", "packets_in", "bytes_out", "bytes_in")
+    seen = ", ".join(
+        f"coalesce(sum(f.{name[: name.index('_')]}) FILTER ("
+        f"{'NOT ' if name.endswith('in') else ''}(f.srcaddr = src AND f.srcport IS NOT DISTINCT FROM sport)), 0) "
+        f"AS seen_{name}"
+        for name in counts
+    )
+    # Of what several places saw, the contact has the largest count.
+    scaled = ", ".join(
+        f"coalesce(floor(seen_{name} * ({name} / nullif(sum(seen_{name}) OVER own, 0))), 0)::BIGINT AS {name}"
+        for name in counts
+    )
+    return f"""
+        long_ones AS (
+            SELECT g.*, f.start, max("end") AS ended, {seen}
+            FROM {table} g JOIN flows f
+                ON least(f.srcaddr, f.dstaddr) = least(src, dst)
+                AND greatest(f.srcaddr, f.dstaddr) = greatest(src, dst)
+                AND coalesce(CASE WHEN f.srcaddr < f.dstaddr THEN f.srcport ELSE f.dstport END, 0)
+                    = coalesce(CASE WHEN src < dst THEN sport ELSE dport END, 0)
+                AND coalesce(CASE WHEN f.srcaddr < f.dstaddr THEN f.dstport ELSE f.srcport END, 0)
+                    = coalesce(CASE WHEN src < dst THEN dport ELSE sport END, 0)
+                AND f.protocol = g.protocol AND f.interface_id = g.interface_id AND start BETWEEN g.first AND g.last
+            WHERE g.last - g.first > greatest({step}, resolution) GROUP BY ALL
+        ),
+        windowed AS (
+            SELECT *, 1 AS opens FROM {table} WHERE last - first <= greatest({step}, resolution)
+            UNION ALL BY NAME
+            SELECT * EXCLUDE ({", ".join(f"seen_{name}" for name in counts)}, start, ended)
+                   REPLACE (start AS first, ended AS last, {scaled}),
+                   (start = min(start) OVER own)::INT AS opens
+            FROM long_ones WINDOW own AS (PARTITION BY src, dst, sport, dport, protocol, first)
+        )"""
+
+
 def _volume_spike(at: Mapping[str, float]) -> str:
     return f"""
-        WITH outward AS (
-            SELECT *, greatest(last - first, 3600) AS lasts, unnest(range(lasts // 3600)) AS later
-            FROM ground WHERE from_inside AND NOT to_inside AND NOT to_special
+        WITH chosen AS (FROM ground WHERE from_inside AND NOT to_inside AND NOT to_special),
+        {_windowed("chosen", 3600)},
+        outward AS (
+            SELECT *, greatest(last - first, 3600) AS lasts, unnest(range(lasts // 3600)) AS later FROM windowed
         ),
         hourly AS (
             SELECT src, dst, first // 3600 + later AS hour, min(interface_id) AS interface_id,
                    sum(bytes_out * 3600 // lasts)::BIGINT AS rate, sum(bytes_in * 3600 // lasts)::BIGINT AS rate_in,
                    sum(bytes_out) FILTER (later = 0) AS bytes, sum(bytes_in) FILTER (later = 0) AS bytes_in,
-                   count(*) FILTER (later = 0) AS flows, {_SPAN}
+                   coalesce(sum(opens) FILTER (later = 0), 0) AS flows, {_SPAN}
             FROM outward GROUP BY src, dst, hour
         ),
         pairs AS (
@@ -303,26 +341,29 @@ def _flood(at: Mapping[str, float]) -> str:
                 AND (reflected OR CASE WHEN protocol = 6 THEN NOT answered ELSE packets_out > 10 * packets_in END)
         ),
         sides AS (
-            SELECT CASE WHEN reflected THEN src ELSE dst END AS victim, protocol, reflected,
+            SELECT *, CASE WHEN reflected THEN src ELSE dst END AS victim,
                    CASE WHEN reflected THEN to_inside ELSE from_inside END AS from_us,
                    CASE WHEN reflected THEN from_inside ELSE to_inside END AS to_us,
-                   CASE WHEN reflected THEN dst ELSE src END AS other, interface_id, dport, first,
-                   greatest(last - first, 60) AS lasts,
-                   CASE WHEN reflected THEN packets_in ELSE packets_out END AS packets,
-                   CASE WHEN reflected THEN bytes_in ELSE bytes_out END AS bytes
+                   CASE WHEN reflected THEN dst ELSE src END AS other
             FROM told
         ),
         -- Who got less in all than one minute of a flood was not flooded.
         suspected AS (
-            SELECT {_VICTIM} FROM sides GROUP BY ALL HAVING sum(packets) >= {int(60 * at["flood.rate"])}
+            SELECT {_VICTIM} FROM sides GROUP BY ALL
+            HAVING sum(CASE WHEN reflected THEN packets_in ELSE packets_out END) >= {int(60 * at["flood.rate"])}
         ),
+        chosen AS (FROM sides SEMI JOIN suspected USING ({_VICTIM})),
+        {_windowed("chosen", 60)},
         minutes AS (
-            SELECT *, unnest(range(lasts // 60)) AS later FROM sides SEMI JOIN suspected USING ({_VICTIM})
+            SELECT *, CASE WHEN reflected THEN packets_in ELSE packets_out END AS packets,
+                   CASE WHEN reflected THEN bytes_in ELSE bytes_out END AS bytes,
+                   greatest(last - first, 60) AS lasts, unnest(range(lasts // 60)) AS later
+            FROM windowed
         ),
         sources AS (
             SELECT {_VICTIM}, first // 60 + later AS step, other, min(interface_id) AS interface_id,
                    sum(packets * 60000 // lasts)::BIGINT AS packets, sum(bytes * 60000 // lasts) AS sent,
-                   sum(bytes) FILTER (later = 0) AS bytes, count(*) FILTER (later = 0) AS flows,
+                   sum(bytes) FILTER (later = 0) AS bytes, coalesce(sum(opens) FILTER (later = 0), 0) AS flows,
                    count(DISTINCT dport) AS ports
             FROM minutes GROUP BY {_VICTIM}, step, other
         )

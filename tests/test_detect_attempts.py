@@ -454,6 +454,19 @@ def test_a_port_that_filters_keep_for_a_few_is_not_exposed():
     assert scores == sorted(set(scores))
 
 
+def test_what_filters_refused_of_a_port_that_nobody_answers_at_is_said():
+    sources = strangers(5)
+    records = [*probed(sources[:4], 5432, refused=True), *probed(sources[4:], 5432)]
+    found = one(log(*records).flow.probes())
+    assert found["why"].endswith("at 5432/tcp: filters refused 4 of them, nobody answered the others")
+    assert (found["evidence"]["state"], found["evidence"]["refused"]) == ("unanswered", 4)
+    assert found["parts"]["openness"] == pytest.approx(1 / 5 * 0.4 + 4 / 5 * 0.2)
+    several = one(log(*records, *probed(sources[:3], 5433, refused=True), *probed(sources[3:], 5433)).flow.probes())
+    assert several["why"].endswith("filters refused at least 4 of them, nobody answered the others")
+    unknown = one(log(*records).drop(columns="action").flow.probes())
+    assert unknown["why"].endswith("nobody answered, and the log does not say what filters did (action)")
+
+
 def test_nobody_is_accused_by_probes():
     df = log(*probed(strangers(300), 22, back=9))
     assert one(df.flow.findings(kinds="probe"))["srcaddr"] is None
@@ -501,7 +514,7 @@ def test_guessing_with_the_numbers_that_make_its_score():
     found = one(log(*guesses(40)).flow.brute_force())
     assert found["score"] == pytest.approx(volume(40))
     assert found["parts"] == pytest.approx(
-        {"volume": volume(40), "in_band": 1.0, "alike": 1.0, "port": 1.0, "success": 0.0, "context": 1.0}
+        {"volume": volume(40), "in_band": 1.0, "alike": 1.0, "port": 1.0, "most": 1.0, "success": 0.0, "context": 1.0}
     )
     assert found["evidence"] == {
         "tries": 40, "tries_in_an_hour": 40, "connections": 40, "packets_median": 20.0, "packets_mad": 0.0,
@@ -521,6 +534,13 @@ def test_more_tries_score_more_and_few_never_much(tries):
     found = one(log(*guesses(tries)).flow.brute_force())
     assert found["score"] == pytest.approx(volume(tries))
     assert (found["score"] < 0.9) == (tries < 52)
+
+
+def test_a_job_from_outside_that_logs_in_once_an_hour_is_no_alarm():
+    found = one(log(*guesses(120, every=3_600)).flow.brute_force())
+    assert found["score"] == 0.85
+    assert "no more than 1 try in an hour: a job that logs in by the clock looks the same" in found["caveat"]
+    assert one(log(*guesses(120, every=3_600)).flow.brute_force(thresholds={"brute_force.slow": 1}))["score"] == 1.0
 
 
 def test_fewer_than_ten_never_reach_an_alarm_even_with_a_session_after_them():

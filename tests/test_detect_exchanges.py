@@ -576,6 +576,50 @@ def test_a_nightly_backup_is_a_habit_and_the_first_one_is_not():
     assert spike(known, nights[2]).score == pytest.approx(1)
 
 
+@pytest.mark.parametrize("opened", [0, 4, 12, 19])
+def test_what_leaves_in_a_connection_that_was_open_before_counts_in_the_hours_in_which_it_left(opened):
+    quiet, loud = (5, 300), (50_000, 50_000_000)
+    theft = [
+        contact(minute * MINUTE, sport=55_555, out=loud if 1_200 <= minute < 1_240 else quiet)
+        for minute in range(opened * 60, 24 * 60)
+    ]
+    df = made(presence(range(0, DAY, HOUR)), *theft)
+    found = pair(df, "volume_spikes")
+    assert found.evidence["bytes_an_hour"] == 40 * 50_000_000 + 20 * 300
+    assert found.bytes == 40 * 50_000_000 + ((24 - opened) * 60 - 40) * 300
+    assert found.flows == 1
+    assert "(2 GB in one hour)" in found.why
+    assert found.score > (0.5 if opened < 3 else 0.9)
+
+
+def test_what_two_attachments_of_a_transit_gateway_saw_counts_once_an_hour():
+    def seen(attachment, minute, size):
+        return {
+            **record(
+                srcaddr=HOST, dstaddr=EVIL, srcport=55_555, dstport=443, protocol=TCP, packets=size // 1_000,
+                bytes=size, start=START + minute * MINUTE, end=START + minute * MINUTE + 59,
+            ),
+            "interface_id": None, "tgw_attachment_id": attachment, "resource_type": "TransitGateway",
+        }  # fmt: skip
+
+    sizes = [(minute, 50_000_000 if 600 <= minute < 640 else 1_000) for minute in range(720)]
+    df = made(*(seen(f"tgw-attach-{n}", minute, size) for n in (1, 2) for minute, size in sizes))
+    found = pair(df, "volume_spikes")
+    assert found.evidence["bytes_an_hour"] == 40 * 50_000_000 + 20 * 1_000
+    assert found.bytes == sum(size for _, size in sizes)
+
+
+def test_a_terabyte_is_said_as_one():
+    df = made(presence(range(0, DAY, HOUR)), contact(20 * HOUR, out=(10**9, 3 * 10**12)))
+    assert "sent 203.0.113.250 3 TB (3 TB in one hour)" in pair(df, "volume_spikes").why
+
+
+def test_a_backup_in_its_second_night_says_when_it_would_be_a_habit():
+    nights = calls([2 * HOUR, DAY + 2 * HOUR], out=(10**6, 3 * 10**9))
+    found = pair(made(presence(range(0, 2 * DAY, HOUR)), nights), "volume_spikes")
+    assert found.caveat == "these two talked on 2 days; from 3 on it would be a habit"
+
+
 def test_far_more_than_the_habit_is_a_spike():
     known = presence(range(0, 5 * DAY, HOUR))
     nights = [sends(24 * day + 12, 20_000_000, back=0) for day in range(4)]
@@ -686,6 +730,24 @@ def test_a_syn_flood_from_one():
     assert found["first"] == pd.Timestamp(START + 30 * MINUTE, unit="s", tz="UTC")
     assert found["last"] == pd.Timestamp(START + 35 * MINUTE, unit="s", tz="UTC")
     assert found.bytes == 5 * 1_000 * 60 * 60
+
+
+@pytest.mark.parametrize("before", [0, 2, 20])
+def test_a_flood_in_flows_that_were_there_before_is_one(before):
+    trickle = flood(range(before * 60), 1, protocol=UDP, sport=123, dport=123)
+    loud = flood(range(before * 60, before * 60 + 10), 10_000, protocol=UDP, sport=123, dport=123)
+    quiet = calls(range(0, 22 * HOUR, HOUR), src=EVIL, dst=HOST, dport=443) if before else QUIET
+    found = only(made(quiet, trickle, loud).flow.floods(), dstaddr=HOST, protocol=UDP)
+    assert found.evidence["packets_a_second"] == 10_000
+    if before:
+        assert found.score == pytest.approx(1, abs=0.01)
+        assert "before that 1" in found.why
+
+
+def test_before_the_first_minute_of_the_log_nothing_is_known():
+    found = only(made(flood(range(5), 1_000)).flow.floods(), dstaddr=HOST)
+    assert found.why.endswith(f"a second from {EVIL}, in the first minute of the log")
+    assert found.evidence["usual"] is None
 
 
 def test_many_sources_are_said_and_none_is_accused():
@@ -950,6 +1012,16 @@ def test_windows_that_lost_records_lower_what_is_found_there():
     assert found.parts["kept"] == pytest.approx(0.5)
     assert found.score == pytest.approx(pair(whole).score / 2)
     assert "SKIPDATA" in found.caveat
+
+
+def test_a_log_that_does_not_say_its_status_has_gaps_too():
+    df = made(presence([*range(0, HOUR, 60), *range(3 * HOUR, 4 * HOUR, 60)]))
+    assert "log_status" in df
+    without = df.drop(columns="log_status")
+    found = only(without.flow.findings(kinds="log_gap"), subject=f"eni-{HOST}")
+    assert found.evidence["seconds"] == pytest.approx(2 * HOUR, abs=120)
+    assert "no NODATA record" in found.caveat
+    assert set(without.flow.findings()["kind"]) == set(df.flow.findings()["kind"])
 
 
 def test_short_gaps_are_nothing_and_longer_ones_are_worse():

@@ -173,6 +173,7 @@ def test_the_scores_of_others_stay_as_they_are(df, everything):
         ({"reason": "x", "dst_port": "nonsense"}, "nonsense"),
         ({"reason": "x", "protocol": "nonsense"}, "nonsense"),
         ({"reason": "x", "kind": 5}, "kind=5"),
+        ({"reason": "x", "kind": "beacn"}, "kind='beacn' is no kind of finding; there are .* beacon"),
         ({"reason": "x", "kind": ["beacon", 5]}, "kind=5"),
         ({"reason": "x", "src": HOST, "until": "tea time"}, "tea time"),
     ],
@@ -239,15 +240,17 @@ def test_an_edited_table_and_a_dict_say_the_same(df):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"port_scan.prots": 3}, "'port_scan.prots' is no threshold; .* port_scan.ports"),
+        ({"nonsense": 3}, r"'nonsense' is no threshold\. fl\.thresholds"),
+        ({"port_scan.prots": 3}, "'port_scan.prots' is no threshold; did you mean port_scan.ports.*fl.thresholds"),
         ({"port_scan.ports": "many"}, "port_scan.ports: 'many' is no number of ports"),
         ({"port_scan.ports": None}, "port_scan.ports: None is no number"),
         ({"port_scan.ports": float("nan")}, "nan"),
         ({"port_scan.ports": float("inf")}, "inf"),
         ({"port_scan.ports": -1}, "-1"),
-        ({"port_scan.ports": 0}, "above port_scan.ports, 0"),
+        ({"port_scan.ports": 0}, "port_scan.ports is 0; it has to be above 0"),
         ({"port_scan.inbound": 1.5}, "between 0 and 1"),
-        ({"host.probe": 2}, "between 0 and 1"),
+        ({"port_scan.ports": 1e17}, "between 0 and 1e\\+12"),
+        ({"host.beacon": 2}, "between 0 and 1"),
         ({"port_scan.ports": 100}, "many_ports is 100; it has to be above port_scan.ports, 100"),
         ({"port_scan.many_ports": 2}, "it has to be above port_scan.ports, 5"),
         ({"flood.rate": 6000}, "flood.high_rate"),
@@ -259,13 +262,41 @@ def test_an_edited_table_and_a_dict_say_the_same(df):
         ({"log_gap.contacts": 0}, "above 0"),
         ({"lateral_movement.tries": 1}, "above 1"),
         (fl.thresholds().drop(columns="value"), "no column 'value'"),
-        (fl.thresholds().reset_index(), "0"),
     ],
 )
 def test_a_number_that_cannot_be_meant_is_refused(df, given, message):
     for verb in ("findings", "port_scans", "host_scores"):
         with pytest.raises(ValueError, match=message):
             getattr(df.flow, verb)(thresholds=given)
+
+
+def test_the_table_may_have_lost_its_index(df):
+    changed = fl.thresholds().reset_index()
+    changed.loc[changed["name"] == "port_scan.ports", "value"] = 90
+    expected = df.flow.port_scans(thresholds={"port_scan.ports": 90})
+    assert_frame_equal(df.flow.port_scans(thresholds=changed), expected)
+
+
+def test_weights_of_kinds_change_the_scores_of_hosts(df, everything):
+    acting = everything[everything["srcaddr"].notna() & (everything["score"] > 0)]
+    for kind in sorted(set(acting["kind"])):
+        without = df.flow.host_scores(thresholds={f"host.{kind}": 0})
+        others = acting[acting["kind"] != kind].groupby(["srcaddr", "kind"])["score"].max()
+        expected = 1 - (1 - others).groupby("srcaddr").prod()
+        assert without.set_index("address")["score"].to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_without_a_list_nothing_can_match(df):
+    with pytest.raises(TypeError, match="matches needs a list"):
+        df.flow.matches(None)
+    assert "indicators=" in df.flow.findings(kinds="match").attrs["not_scored"]["match"]
+    assert "match" not in df.flow.findings().attrs["not_scored"]
+
+
+def test_what_is_left_out_of_a_list_is_listed(df):
+    found = df.flow.matches([GUESSER, "evil.example.com"])
+    (left,) = found.attrs["left_out"]
+    assert left["text"] == "evil.example.com"
 
 
 def test_what_is_no_table_of_thresholds_is_refused(df):
@@ -312,7 +343,10 @@ def test_the_least_score_is_kept(df, everything):
     assert_frame_equal(
         df.flow.findings(min_score=least), everything[everything["score"] >= least].reset_index(drop=True)
     )
-    assert df.flow.findings(min_score=0.5, ignore=fl.Ignore(kind="probe", reason="x")).attrs["ignored"]["x"] > 0
+    # What is below that would not have been seen anyway.
+    for kind, lowest in everything.groupby("kind")["score"].min().items():
+        seen = df.flow.findings(min_score=least, ignore=fl.Ignore(kind=kind, reason="x")).attrs["ignored"]["x"]
+        assert seen == ((everything["kind"] == kind) & (everything["score"] >= least)).sum(), (kind, lowest)
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), "high", None])

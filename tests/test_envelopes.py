@@ -1411,6 +1411,22 @@ def test_a_quote_that_does_not_end_is_reported_in_a_csv_of_messages():
     assert bad["reason"].tolist() == ["its quotes do not match"]
 
 
+def test_a_quote_inside_a_value_takes_no_record_below_it_away():
+    messages = [f"1773151200000,{line(one, DEFAULT)}" for one in GOOD]
+    stray = f'17731512","00000,{line(GOOD[0], DEFAULT)}'
+    for place in range(len(messages) + 1):
+        lines = [*messages[:place], stray, *messages[place:]]
+        data = "\n".join(["timestamp,message", *lines, ""]).encode()
+        bad = check(data)
+        assert bad["line"].tolist() == [place + 2]
+        assert rows(read(data, on_bad_lines="skip")[DEFAULT]) == GOOD
+
+
+def test_blank_lines_of_csv_count_as_lines():
+    data = f"timestamp,message\n1773151200000,{line(GOOD[0], DEFAULT)}\n\n\n1773151200000,nonsense\n".encode()
+    assert check(data)["line"].tolist() == [5]
+
+
 def test_messages_of_an_unknown_format_are_refused_with_the_place_of_the_first():
     two_lines = "10.0.0.5 10.0.1.9 49152 1773151200\n10.0.0.5 10.0.1.9 49152 1773151260"
     bad = check(json.dumps(["", "", two_lines]).encode())

@@ -63,6 +63,33 @@ def test_a_scan_of_files_draws_the_same(tmp_path):
     assert ax.collections[0].get_offsets().tolist() == expected.collections[0].get_offsets().tolist()
 
 
+def test_calls_the_other_way_are_another_beacon():
+    lines = [
+        f"+{at} B out B:{40_000 + at // 600} > X:443 SYN ACCEPT packets=3 bytes=300" for at in range(0, 60_000, 600)
+    ]
+    lines += [
+        f"+{at} B in X:{50_000 + at // 1020} > B:443 SYN ACCEPT packets=3 bytes=300" for at in range(0, 58_140, 1020)
+    ]
+    df = log("\n".join(lines)).df
+    beacons = df.flow.beacons()
+    assert sorted(row["events"] for row in beacons["evidence"]) == [57, 100]
+    for _, row in beacons.iterrows():
+        ax = df.flow.plot.beacon(row)
+        assert len(ax.collections[0].get_offsets()) == row["evidence"]["events"] - 1
+        assert f"{row['evidence']['events']} events" in ax.get_xlabel()
+
+
+def test_a_beacon_without_ports_is_drawn_by_its_events():
+    lines = [f"+{at} B out B:50000 > X:443 ACCEPT packets=3 bytes=300" for at in range(0, 15_000, 300)]
+    df = log("\n".join(lines)).df
+    df[["srcport", "dstport"]] = None
+    df = df.astype({"srcport": "UInt16", "dstport": "UInt16"})
+    row = df.flow.beacons().loc[0]
+    ax = df.flow.plot.beacon(row)
+    assert len(ax.collections[0].get_offsets()) == row["evidence"]["events"] - 1 == 49
+    assert ax.get_title(loc="left").endswith(f"at tcp, score {row['score']:.2f}")
+
+
 def test_one_event_has_no_rhythm_and_is_said_so():
     lines = [f"+{at}..{at + 60} B out B:50000 > X:443 ACCEPT packets=3 bytes=300" for at in range(0, 3_660, 60)]
     lines += [f"+{at}..{at + 60} B in X:443 > B:50000 ACCEPT packets=3 bytes=300" for at in range(0, 3_660, 60)]
@@ -78,6 +105,8 @@ def test_rows_that_are_no_beacons_and_records_without_it_are_refused():
         DF.flow.plot.beacon(FOUND[FOUND["kind"] == "brute_force"].iloc[0])
     with pytest.raises(ValueError, match="draws a row of"):
         DF.flow.plot.beacon(DF.iloc[0])
+    with pytest.raises(ValueError, match="this one lacks dstport, protocol"):
+        DF.flow.plot.beacon(BEACONS[["kind", "srcaddr", "dstaddr", "score", "evidence"]].loc[0])
     with pytest.raises(ValueError, match=r"nothing of 10\.20\.11\.32 and 203\.0\.113\.250"):
         DF.flow.host("10.20.20.11").flow.plot.beacon(BEACONS.loc[0])
 

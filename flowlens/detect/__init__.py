@@ -1,24 +1,13 @@
 """What looks hostile, and why: one file a detector, on the contacts that `reduce.contacts` makes of the records."""
 
-from flowlens.detect.beacons import BEACONS
 from flowlens.detect.beats import Beat, Caller
-from flowlens.detect.brute_force import BRUTE_FORCE
 from flowlens.detect.detector import Detector
-from flowlens.detect.floods import FLOODS
 from flowlens.detect.hosts import host_scores
 from flowlens.detect.ignore import Ignore, without_ignored
-from flowlens.detect.lateral_movement import LATERAL_MOVEMENT
-from flowlens.detect.log_gaps import LOG_GAPS
-from flowlens.detect.long_conversations import LONG_CONVERSATIONS
-from flowlens.detect.matches import MATCHES
-from flowlens.detect.new_peers import NEW_PEERS
-from flowlens.detect.port_scans import PORT_SCANS
-from flowlens.detect.port_sweeps import PORT_SWEEPS
-from flowlens.detect.probes import PROBES
+from flowlens.detect.kinds import DETECTORS
 from flowlens.detect.rita import RITA
 from flowlens.detect.running import Asked, detected
 from flowlens.detect.thresholds import checked_thresholds, thresholds
-from flowlens.detect.volume_spikes import VOLUME_SPIKES
 
 __all__ = [
     "DETECTORS",
@@ -34,12 +23,3 @@ __all__ = [
     "thresholds",
     "without_ignored",
 ]
-
-#: By kind, in the order in which they are documented.
-DETECTORS = {
-    detector.kind: detector
-    for detector in (
-        PORT_SCANS, PORT_SWEEPS, PROBES, BRUTE_FORCE, BEACONS, LONG_CONVERSATIONS, VOLUME_SPIKES, FLOODS, NEW_PEERS,
-        LATERAL_MOVEMENT, MATCHES, LOG_GAPS,
-    )
-}  # fmt: skip

@@ -66,6 +66,11 @@ class Caller:
                 "plot.beacon draws a row of df.flow.beacons(), like beacons.loc[0]"
                 + (f"; this one is a {kind}" if kind is not None else "")
             )
+        missing = [
+            name for name in ("srcaddr", "dstaddr", "dstport", "protocol", "score", "evidence") if name not in row
+        ]
+        if missing:
+            raise ValueError(f"plot.beacon draws a whole row of df.flow.beacons(); this one lacks {', '.join(missing)}")
         port, protocol = (None if pd.isna(row[name]) else int(row[name]) for name in ("dstport", "protocol"))
         return cls(str(row["srcaddr"]), str(row["dstaddr"]), port, protocol, float(row["score"]), row["evidence"])
 
@@ -82,25 +87,29 @@ class Caller:
             located=located,
             ends=ENDS,
             facts=FACTS,
-            places=partial(places, internal=(), own=(), topology=None, indicators=None),
+            # So a contact that nobody knows the beginning of is taken for one of the source.
+            places=partial(places, internal=(), own=(self.src,), topology=None, indicators=None),
         )
         found = on_ground(ground, {"beat": self._events})["beat"]
-        hosts = [self.src, self.dst]
-        of_both = found["src"].astype(object).isin(hosts) & found["dst"].astype(object).isin(hosts)
-        seconds = found.loc[of_both & (found["src"].astype(object) != found["dst"].astype(object)), "time"]
+        calls = (found["src"].astype(object) == self.src) & (found["dst"].astype(object) == self.dst)
+        seconds = found.loc[calls, "time"]
         if seconds.empty:
             raise ValueError(
                 f"these records have nothing of {self.src} and {self.dst}; draw it of those it was found in"
             )
-        at = "" if self.port is None else f" at {text_of_port(self.port, self.protocol)}"
+        at = "" if self.protocol is None else f" at {text_of_port(self.port, self.protocol)}"
         times = pd.to_datetime(seconds.drop_duplicates().sort_values(ignore_index=True), unit="s", utc=True)
         return Beat(f"{self.src} to {self.dst}{at}, score {self.score:.2f}", times, self.evidence)
 
     def _events(self, flows: ir.Table, ground: ir.Table) -> ir.Table:
-        # RITA's unit has no port, and one event a connection.
-        t = ground.mutate(time=ground["first"]) if self.port is None else events(flows, ground, "plot.beacon")
-        if self.port is not None:
-            t = t.filter((t.dport == self.port) & (t.protocol == self.protocol))
+        # RITA's unit has neither port nor protocol, and one event a connection.
+        if self.protocol is None:
+            t = ground.mutate(time=ground["first"])
+        else:
+            t = events(flows, ground, "plot.beacon")
+            t = t.filter(
+                (t.dport.isnull() if self.port is None else t.dport == self.port) & (t.protocol == self.protocol)
+            )
         if not are_codes(flows):
-            t = t.filter(t.src.isin([self.src, self.dst]) & t.dst.isin([self.src, self.dst]))
+            t = t.filter((t.src == self.src) & (t.dst == self.dst))
         return t.select("src", "dst", "time")

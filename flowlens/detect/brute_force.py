@@ -112,6 +112,9 @@ def _judge(pairs: pd.DataFrame, scene: Scene) -> pd.DataFrame:
     in_band = tries / flows
     stability = np.minimum(1.0, (in_band + alike) / 2 + _SLACK)
     port = _port_factor(pairs, at)
+    # A job from outside logs in by the clock, and so does one who takes care not to be noticed.
+    slow = ~inside & (pairs["tries_in_an_hour"].to_numpy(float) < few)
+    most = np.where(slow, at["brute_force.slow"], 1.0)
     # Who had long sessions before is an acquaintance, in whose name a job logs in now and then.
     broke_out = (pairs["largest"].to_numpy(float) > _BREAKS_OUT * middle) & (pairs["tries_before"].to_numpy() >= few)
     success = np.where(broke_out, _SUCCESS_BONUS, 0.0)
@@ -121,8 +124,8 @@ def _judge(pairs: pd.DataFrame, scene: Scene) -> pd.DataFrame:
         with_context(pairs, scene, "brute_force"),
         scene,
         subject=pairs["srcaddr"],
-        terms={"volume": volume, "in_band": in_band, "alike": alike, "port": port, "success": success},
-        score=np.minimum(1.0, volume * stability * (1 + success)) * port,
+        terms={"volume": volume, "in_band": in_band, "alike": alike, "port": port, "most": most, "success": success},
+        score=np.minimum(most, np.minimum(1.0, volume * stability * (1 + success)) * port),
         evidence={
             "tries": pairs["tries"].to_numpy(),
             "tries_in_an_hour": pairs["tries_in_an_hour"].to_numpy(),
@@ -144,8 +147,18 @@ def _judge(pairs: pd.DataFrame, scene: Scene) -> pd.DataFrame:
         ],
         technique="T1110.001",
         guardduty=[_guardduty(port) for port in pairs["dstport"]],
-        caveat=["our host is the target, not the actor" if one == "target" else "" for one in role.tolist()],
+        caveat=[
+            "; ".join(
+                ["our host is the target, not the actor"] * (one == "target")
+                + [f"no more than {_tries(n)} in an hour: a job that logs in by the clock looks the same"] * gently
+            )
+            for one, n, gently in zip(role.tolist(), pairs["tries_in_an_hour"], slow.tolist(), strict=True)
+        ],
     )  # fmt: skip
+
+
+def _tries(count: int) -> str:
+    return f"{count:,} {'try' if count == 1 else 'tries'}"
 
 
 def _port_factor(pairs: pd.DataFrame, at: Mapping[str, float]) -> np.ndarray:

@@ -47,18 +47,21 @@ _NEVER_USUAL = 0.5
 _MOST = 0.9
 
 _UNIT = ["victim", "protocol", "reflected", "from_us", "to_us"]
-#: Of these, what no contact lacks.
-_KNOWN = {"victim", "from_us", "to_us"}
 
 
-def _reduce(flows: ir.Table, ground: ir.Table, at: Mapping[str, float]) -> ir.Table:  # noqa: ARG001
+def _reduce(flows: ir.Table, ground: ir.Table, at: Mapping[str, float]) -> ir.Table:
     """Return one row a minute of each victim that may be flooded."""
-    s = spread(_one_sided(ground, at["flood.rate"]), _TICK)
+    one_sided = _one_sided(ground, at["flood.rate"])
+    s = spread(flows, one_sided, _TICK, "floods", [*_UNIT, "other", "interface_id", "dport"])
+    s = s.mutate(
+        packets_sent=s.reflected.ifelse(s.packets_in, s.packets_out),
+        bytes_sent=s.reflected.ifelse(s.bytes_in, s.bytes_out),
+    )
     of_source = s.group_by([*_UNIT, "step", "other"]).agg(
         interface_id=s.interface_id.min(),
         packets=(s.packets_sent * (_TICK * _THOUSANDTHS) // s.lasts).sum().cast("!int64"),
         sent=(s.bytes_sent * (_TICK * _THOUSANDTHS) // s.lasts).sum().cast("!int64"),
-        bytes=(s.bytes_sent * s.opens).sum().cast("!int64"),
+        bytes=(s.bytes_sent * s.once).sum().cast("!int64"),
         flows=s.opens.sum(),
         ports=s.dport.nunique(),
     )
@@ -97,15 +100,10 @@ def _one_sided(ground: ir.Table, rate: float) -> ir.Table:
         reflected=reflected,
         from_us=reflected.ifelse(t.to_inside, t.from_inside),
         to_us=reflected.ifelse(t.from_inside, t.to_inside),
-        packets_sent=reflected.ifelse(t.packets_in, t.packets_out),
-        bytes_sent=reflected.ifelse(t.bytes_in, t.bytes_out),
     ).filter(unanswered | reflected)
     # Who got less in all than one minute of a flood was not flooded. Most are gone by that.
-    in_all = t.group_by(_UNIT).agg(packets=t.packets_sent.sum())
-    s = in_all.filter(in_all.packets >= int(rate * _TICK))
-    # A record without a protocol is no reason to leave a victim out.
-    same = [t[name] == s[name] if name in _KNOWN else t[name].identical_to(s[name]) for name in _UNIT]
-    return t.semi_join(s, same)
+    in_all = t.group_by(_UNIT).agg(packets=t.reflected.ifelse(t.packets_in, t.packets_out).sum())
+    return t.semi_join(in_all.filter(in_all.packets >= int(rate * _TICK)), _UNIT)
 
 
 def _judge(ticks: pd.DataFrame, scene: Scene) -> pd.DataFrame:
@@ -162,7 +160,8 @@ def _judge(ticks: pd.DataFrame, scene: Scene) -> pd.DataFrame:
             "kind": kinds,
         },
         why=[
-            f"{dst} got {n:,.0f} {kind} a second from {src if one else f'{many:,} sources'}, before that {usual:,.0f}"
+            f"{dst} got {n:,.0f} {kind} a second from {src if one else f'{many:,} sources'}, "
+            + ("in the first minute of the log" if np.isnan(usual) else f"before that {usual:,.0f}")
             for dst, n, kind, src, one, many, usual in zip(
                 found["dstaddr"], highest.tolist(), kinds, source, alone.tolist(), found["sources"],
                 before[worst].tolist(), strict=True,
@@ -212,7 +211,7 @@ def _bursts(
         if count > mean:
             chi[place] = _chi_square(count, max(0.0, total), before)
             burst[place] = (1 - np.exp(-chi[place] / line)) * (1 - mean / count)
-        usual[place] = mean / _TICK
+        usual[place] = mean / _TICK if before else np.nan
         merged = mean if burst[place] >= _BURST else count
         kept.append((step, merged))
         total += merged

@@ -22,7 +22,7 @@ def host_scores(findings: pd.DataFrame, at: Mapping[str, float]) -> pd.DataFrame
     acting = findings[findings["srcaddr"].notna() & (findings["score"] > 0)]
     if acting.empty:
         return pd.DataFrame({name: pd.Series([], dtype=dtype) for name, dtype in _COLUMNS.items()})
-    weight = np.array([at.get(f"host.{kind}", 1.0) for kind in acting["kind"]])
+    weight = np.array([at[f"host.{kind}"] for kind in acting["kind"]])
     weighed = acting.assign(contribution=acting["score"] * weight, order=-(acting["score"] * weight))
     weighed = weighed.sort_values(["srcaddr", "order", "kind", "why"], kind="stable")
     highest = weighed[weighed["contribution"] > 0].drop_duplicates(["srcaddr", "kind"])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flowlens.cidr import listed
+from flowlens.detect.kinds import DETECTORS
 from flowlens.selection import Ports, Selection, Words
 from flowlens.timespan import Moment, utc
 
@@ -67,15 +68,15 @@ class Ignore:
         if not isinstance(self.reason, str) or not self.reason.strip():
             raise ValueError("fl.Ignore needs a reason: a sentence that says why this may be left out")
         kinds = () if self.kind is None else tuple(listed(self.kind))
-        wrong = [kind for kind in kinds if not isinstance(kind, str)]
+        wrong = [kind for kind in kinds if kind not in DETECTORS]
         if wrong:
-            raise ValueError(f"kind={wrong[0]!r} is no kind of finding, which is a word like 'beacon'")
-        object.__setattr__(self, "kind", kinds)
+            raise ValueError(f"kind={wrong[0]!r} is no kind of finding; there are {', '.join(DETECTORS)}")
+        object.__setattr__(self, "kind", tuple(kind for kind in DETECTORS if kind in kinds))
         object.__setattr__(self, "until", None if self.until is None else utc(self.until))
         selection = self._selection()
         if not kinds and selection == Selection():
             raise ValueError("fl.Ignore without a clause would hide every finding; say which: src=..., kind=...")
-        # In its form: equal rules are equal, however they were written, and can be in a set.
+        # In its form, one value or a list: so that rules can be compared and be in a set.
         for clause in {clause.name for clause in fields(selection)} & {clause.name for clause in fields(self)}:
             object.__setattr__(self, clause, getattr(selection, clause))
 

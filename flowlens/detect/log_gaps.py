@@ -17,7 +17,7 @@ from flowlens.detect.detector import Detector
 from flowlens.detect.rows import finding_rows, no_findings, text_of_time
 from flowlens.detect.scene import Scene
 from flowlens.detect.scores import evidence_of, saturating_log
-from flowlens.reduce.contacts import resolutions
+from flowlens.reduce.contacts import lengths, resolution_by
 from flowlens.reduce.coverage import gaps
 from flowlens.reduce.records import known, says
 
@@ -80,21 +80,30 @@ def _holes(flows: ir.Table, seconds: int) -> ir.Table:
     `nodata` is how many records the interface has that say there was nothing.
     """
     timed = flows.filter(flows.start.notnull() & flows.end.notnull() & flows.interface_id.notnull())
-    windows = resolutions(timed)
-    nothing = says(timed, "log_status", "NODATA") if "log_status" in flows.columns else ibis.literal(False)
-    seen = timed.group_by("interface_id").agg(start=timed.end.max(), nodata=nothing.cast("int64").sum())
-    # Of such long gaps none is shorter than two of these.
+    # The gaps asked for are at least two of these long: none begins and ends among what starts in one of them.
     interval = max(_SHORTEST_WINDOW, seconds // 2)
-    within = gaps(timed, interval=interval).mutate(to_the_end=ibis.literal(False))
-    ends = seen.cross_join(seen.agg(end=seen.start.max()))
-    after = ends.mutate(duration=ends.end - ends.start, to_the_end=ibis.literal(True)).select(*within.columns)
+    # Of a log that does not say it, none is known to.
+    nothing = says(timed, "log_status", "NODATA") if "log_status" in flows.columns else timed.start.isnull()
+    merged = timed.group_by(["interface_id", (timed.start // interval).name("bin")]).agg(
+        start=timed.start.min(), end=timed.end.max(), nodata=nothing.cast("int64").sum(), **lengths(timed)
+    )
+    m = merged.group_by("interface_id").agg(
+        covered=merged.end.max(), nodata=merged.nodata.sum().cast("!int64"), count=merged["count"].sum(),
+        long=merged.long.sum(), longest=merged.longest.max(),
+    )  # fmt: skip
+    interfaces = m.select(seen_at="interface_id", covered="covered", nodata="nodata", resolution=resolution_by(m))
+    within = gaps(merged, interval=interval).mutate(to_the_end=ibis.literal(False))
+    ends = interfaces.cross_join(interfaces.agg(end=interfaces.covered.max()))
+    after = ends.select(
+        interface_id=ends.seen_at, start=ends.covered, end=ends.end, duration=ends.end - ends.covered,
+        to_the_end=ibis.literal(True),
+    )  # fmt: skip
     both = within.union(after)
-    both = both.inner_join(windows, both.interface_id == windows.seen_at)
+    both = both.inner_join(interfaces, both.interface_id == interfaces.seen_at)
     both = both.filter(both.duration >= ibis.greatest(seconds, 2 * both.resolution))
-    told = both.inner_join(seen, both.interface_id == seen.interface_id)
-    return told.select(
+    return both.select(
         hole_at=both.interface_id, hole_start=both.start, hole_end=both.end, to_the_end=both.to_the_end,
-        nodata=seen.nodata,
+        nodata=both.nodata,
     )  # fmt: skip
 
 

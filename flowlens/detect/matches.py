@@ -127,4 +127,8 @@ def _hits(pairs: pd.DataFrame, end: str, match: object) -> pd.DataFrame:
     return of_address.merge(found, on="address")[["pair", "indicator"]].assign(end=end)
 
 
-MATCHES = Detector(kind="match", reduce=_reduce, judge=_judge)
+def _unscored(scene: Scene) -> str:
+    return "" if scene.indicators is not None else "there is no list to match: give indicators="
+
+
+MATCHES = Detector(kind="match", reduce=_reduce, judge=_judge, unscored=_unscored)

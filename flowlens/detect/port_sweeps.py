@@ -59,7 +59,7 @@ def _reduce(flows: ir.Table, ground: ir.Table, at: Mapping[str, float]) -> ir.Ta
         hosts=h.count(),
         failed=h.failed.sum(),
         dark=h.dark.sum(),
-        refused=h.refused.sum(),
+        refused=(h.refused * h.failed).sum(),
         flows=h.flows.sum(),
         bytes=h.bytes.sum().cast("!int64"),
         first=h.began.min(),

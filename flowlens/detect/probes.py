@@ -83,15 +83,12 @@ def _judge(ports: pd.DataFrame, scene: Scene) -> pd.DataFrame:
     days = np.maximum(1.0, (units["last"] - units["first"]).dt.total_seconds().to_numpy(float) / _DAY)
     reach = saturating_log(sources / days, at["probe.sources"], at["probe.many_sources"])
     let_in = 1 - units["refused"].to_numpy(float) / sources
-    openness = np.where(
-        units["state"] == "answers",
-        let_in + (1 - let_in) * at["probe.refused"],
-        np.where(units["state"] == "unanswered", at["probe.unanswered"], at["probe.refused"]),
-    )
+    open_to_those = np.where(units["state"] == "answers", 1.0, at["probe.unanswered"])
+    openness = let_in * open_to_those + (1 - let_in) * at["probe.refused"]
     kind = [_kind(tried) for tried in units["ports"]]
     sensitivity = np.array([_SENSITIVITY[one] for one in kind])
     where = [
-        f"{dst} at {text_of_port(port, protocol) if len(tried) == 1 else f'{len(tried):,} ports'}"
+        f"{dst} at {f'{len(tried):,} ports' if len(tried) > 1 else text_of_port(port, protocol)}"
         for dst, port, protocol, tried in zip(
             units["dstaddr"], units["dstport"], units["protocol"], units["ports"], strict=True
         )
@@ -101,7 +98,7 @@ def _judge(ports: pd.DataFrame, scene: Scene) -> pd.DataFrame:
         units,
         scene,
         subject=[
-            f"{dst} {text_of_port(port, protocol)}" if len(tried) == 1 else f"{dst} {state} ports"
+            f"{dst} {state} ports" if len(tried) > 1 else f"{dst} {text_of_port(port, protocol)}"
             for dst, port, protocol, tried, state in zip(
                 units["dstaddr"], units["dstport"], units["protocol"], units["ports"], units["state"], strict=True
             )
@@ -117,9 +114,16 @@ def _judge(ports: pd.DataFrame, scene: Scene) -> pd.DataFrame:
             "sources": [tuple(sorted(map(str, sources))) for sources in units["sources"]],
         },
         why=[
-            _why(place, state, counts, one)
-            for place, state, one, *counts in zip(
-                where, units["state"], kind, units["source_count"], units["answered"], units["refused"], strict=True
+            _why(place, state, counts, one, several=len(tried) > 1, filters="action" in scene.fields)
+            for place, state, one, tried, *counts in zip(
+                where,
+                units["state"],
+                kind,
+                units["ports"],
+                units["source_count"],
+                units["answered"],
+                units["refused"],
+                strict=True,
             )
         ],
         technique="T1595",
@@ -137,6 +141,7 @@ def _together(ports: pd.DataFrame) -> pd.DataFrame:
     rows = hosts.agg(
         interface_id=("interface_id", "first"), dstport=("dstport", "first"), count=("state", "size"),
         flows=("flows", "sum"), bytes=("bytes", "sum"), first=("first", "min"), last=("last", "max"),
+        refused=("refused", "max"),
     ).reset_index()  # fmt: skip
     number = hosts.ngroup().to_numpy()
     knocks = ordered["sources"].map(len).to_numpy()
@@ -149,7 +154,8 @@ def _together(ports: pd.DataFrame) -> pd.DataFrame:
         sources=pd.Series(sources, dtype=object),
         source_count=count,
         answered=0,
-        refused=np.where(rows["state"] == "refused", count, 0),
+        # Who was refused at one port may be the one who was at another.
+        refused=np.where(rows["state"] == "refused", count, rows["refused"]),
         ports=pd.Series([tuple(some) for some in numbers], dtype=object),
         from_inside=False,
         to_inside=True,
@@ -169,12 +175,17 @@ def _kind(ports: tuple[int, ...]) -> str:
     return max(kinds, key=_SENSITIVITY.__getitem__, default="other")
 
 
-def _why(where: str, state: str, counts: Sequence[int], kind: str) -> str:
+def _why(where: str, state: str, counts: Sequence[int], kind: str, *, several: bool, filters: bool) -> str:
     sources, answered, refused = counts
     tried = f"{sources:,} source{'' if sources == 1 else 's'} outside tried {where}"
     if state == "refused":
         return f"{tried}: filters refused all of it"
     if state == "unanswered":
+        if not filters:
+            return f"{tried}: nobody answered, and the log does not say what filters did (action)"
+        if refused:
+            shown = f"{'at least ' if several else ''}{refused:,}"
+            return f"{tried}: filters refused {shown} of them, nobody answered the others"
         return f"{tried}: filters let it through, nobody answered"
     told = f"{tried}: it answered {answered:,} of them{f', filters refused {refused:,}' if refused else ''}"
     if 2 * refused > sources:

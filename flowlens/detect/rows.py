@@ -116,5 +116,5 @@ def text_of_time(seconds: float) -> str:
     """Return a duration as people say it."""
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
-            return f"{seconds / length:.3g} {unit}"
+            return f"{seconds / length:,.0f} {unit}" if seconds >= 1_000 * length else f"{seconds / length:.3g} {unit}"
     return f"{seconds:.3g} s"

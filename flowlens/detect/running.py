@@ -17,6 +17,7 @@ from flowlens.engine import Ground, ReductionOfGround
 from flowlens.indicators import Indicators
 from flowlens.reduce import scenery
 from flowlens.reduce.contacts import ENDS, FACTS, contacts, counted, located
+from flowlens.reduce.records import remembered
 from flowlens.topology import Topology
 
 if TYPE_CHECKING:
@@ -81,7 +82,12 @@ def detected(detectors: Sequence[Detector], on_ground: OnGround, asked: Asked) -
 
 
 def _with(detector: Detector, at: Mapping[str, float]) -> ReductionOfGround:
-    return lambda flows, ground: detector.reduce(flows, ground, at)
+    return lambda flows, ground: _reduced(flows, ground, detector=detector, at=tuple(at.items()))
+
+
+@remembered
+def _reduced(flows: ir.Table, ground: ir.Table, *, detector: Detector, at: tuple[tuple[str, float], ...]) -> ir.Table:
+    return detector.reduce(flows, ground, dict(at))
 
 
 def _on_records(reduction: Callable[[ir.Table], ir.Table]) -> ReductionOfGround:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 import pandas as pd
 
@@ -30,6 +31,7 @@ _TABLE = (
     ("brute_force.other_port", 0.6, "factor", "for ports of which nobody knows that one logs in there"),
     ("brute_force.web_port", 0.3, "factor", "for web ports, where many short requests are usual"),
     ("brute_force.own_service", 0.3, "factor", "for databases, mail and the like that our own hosts log in to"),
+    ("brute_force.slow", 0.85, "score", "of others at most, who try less often an hour than looks like guessing"),
     ("brute_force.internal", 0.7, "factor", "between internal hosts, where jobs log in by the clock"),
     ("beacon.events", 4, "events", "fewer have no rhythm"),
     ("beacon.half_evidence", 12, "events", "so many count half"),
@@ -67,9 +69,20 @@ _TABLE = (
     ("context.provoked", 0.3, "factor", "for ICMP that nobody answers between hosts that talk otherwise: errors"),
     ("context.gateway", 0.3, "factor", "for what a gateway does for hosts that are in the log themselves"),
     ("context.ping", 0.5, "factor", "for ICMP between internal hosts"),
-    ("host.probe", 0.0, "weight", "of probes in the score of a host: being probed is no fault of it"),
-    ("host.log_gap", 0.0, "weight", "of gaps in the log"),
+    ("host.port_scan", 1.0, "weight", "of the highest port scan in the score of a host"),
+    ("host.port_sweep", 1.0, "weight", "of the highest port sweep in the score of a host"),
+    ("host.brute_force", 1.0, "weight", "of the highest brute force in the score of a host"),
+    ("host.beacon", 1.0, "weight", "of the highest beacon in the score of a host"),
+    ("host.long_conversation", 1.0, "weight", "of the highest long conversation in the score of a host"),
+    ("host.volume_spike", 1.0, "weight", "of the highest volume spike in the score of a host"),
+    ("host.flood", 1.0, "weight", "of the highest flood in the score of a host"),
+    ("host.new_peer", 1.0, "weight", "of the highest new peer in the score of a host"),
+    ("host.lateral_movement", 1.0, "weight", "of the highest lateral movement in the score of a host"),
+    ("host.match", 1.0, "weight", "of the highest match in the score of a host"),
 )  # fmt: skip
+
+#: More of anything does not fit into the numbers of an engine, counted in thousandths a minute.
+_MOST = 1e12
 
 #: Terms are divided by these, or grow from such a number on.
 _ABOVE = {
@@ -113,6 +126,8 @@ def checked_thresholds(given: pd.DataFrame | Mapping[str, float] | None) -> dict
     values = {name: float(value) for name, value, *_ in _TABLE}
     units = {name: unit for name, _, unit, _ in _TABLE}
     if isinstance(given, pd.DataFrame):
+        if given.index.name != "name" and "name" in given.columns:
+            given = given.set_index("name")
         if "value" not in given.columns:
             raise ValueError("thresholds has no column 'value'; fl.thresholds() returns a table that has it")
         given = dict(zip(map(str, given.index), given["value"], strict=True))
@@ -120,7 +135,9 @@ def checked_thresholds(given: pd.DataFrame | Mapping[str, float] | None) -> dict
         raise TypeError(f"thresholds takes the table of fl.thresholds(), or a dict, and no {type(given).__name__}")
     for name, value in (given or {}).items():
         if name not in values:
-            raise ValueError(f"{name!r} is no threshold; fl.thresholds() lists them: {', '.join(values)}")
+            likely = get_close_matches(str(name), values, n=3)
+            hint = f"; did you mean {' or '.join(likely)}?" if likely else "."
+            raise ValueError(f"{name!r} is no threshold{hint} fl.thresholds() lists all {len(values)}.")
         values[name] = _number(name, value, units[name])
     _ordered(values)
     return values
@@ -131,11 +148,11 @@ def _number(name: str, value: object, unit: object) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise ValueError(f"threshold {name}: {value!r} is no number of {unit}") from error
-    highest = 1.0 if unit in {"factor", "share", "score", "weight"} else float("inf")
+    highest = 1.0 if unit in {"factor", "share", "score", "weight"} else _MOST
     if unit == "share" and not 0 < number < 1:
         raise ValueError(f"threshold {name}: {value!r} is no share of some; it has to be above 0 and below 1")
-    if not 0 <= number <= highest or number == float("inf"):
-        raise ValueError(f"threshold {name}: {value!r} is no {unit}; it has to be between 0 and {highest:g}")
+    if not 0 <= number <= highest:
+        raise ValueError(f"threshold {name}: {value!r} {unit}; it has to be between 0 and {highest:g}")
     return number
 
 
@@ -150,5 +167,7 @@ def _ordered(values: Mapping[str, float]) -> None:
         kind, _, what = name.partition(".")
         for prefix in ("many_", "large_", "high_"):
             low = f"{kind}.{what.removeprefix(prefix)}"
-            if what.startswith(prefix) and not 0 < values[low] < value:
+            if what.startswith(prefix) and values[low] == 0:
+                raise ValueError(f"threshold {low} is 0; it has to be above 0, as the score grows by factors of it")
+            if what.startswith(prefix) and not values[low] < value:
                 raise ValueError(f"threshold {name} is {value:g}; it has to be above {low}, {values[low]:g}")

@@ -33,15 +33,16 @@ _DAYS_OF_HABIT = 3
 _SIGMA, _LEAST_DEVIATION = 1.4826, 1.0
 
 
-def _reduce(flows: ir.Table, ground: ir.Table, at: Mapping[str, float]) -> ir.Table:  # noqa: ARG001
+def _reduce(flows: ir.Table, ground: ir.Table, at: Mapping[str, float]) -> ir.Table:
     # Rates are whole bytes: their sums are the same in whatever order an engine adds them.
-    s = spread(ground.filter(ground.from_inside & ~ground.to_inside & ~ground.to_special), _HOUR)
+    outward = ground.filter(ground.from_inside & ~ground.to_inside & ~ground.to_special)
+    s = spread(flows, outward, _HOUR, "volume_spikes", ["src", "dst", "interface_id"])
     hourly = s.group_by(["src", "dst", "step"]).agg(
         interface_id=s.interface_id.min(),
         rate=(s.bytes_out * _HOUR // s.lasts).sum().cast("!int64"),
         rate_in=(s.bytes_in * _HOUR // s.lasts).sum().cast("!int64"),
-        bytes=(s.bytes_out * s.opens).sum().cast("!int64"),
-        bytes_in=(s.bytes_in * s.opens).sum().cast("!int64"),
+        bytes=(s.bytes_out * s.once).sum().cast("!int64"),
+        bytes_in=(s.bytes_in * s.once).sum().cast("!int64"),
         flows=s.opens.sum(),
         first=s["first"].min(),
         last=s["last"].max(),
@@ -137,7 +138,14 @@ def _judge(pairs: pd.DataFrame, scene: Scene) -> pd.DataFrame:
         ],
         technique="T1048",
         guardduty="Behavior:EC2/TrafficVolumeUnusual",
-        caveat=["" if told else "the host is in the log for too short a time to know what is usual" for told in known],
+        caveat=[
+            "the host is in the log for too short a time to know what is usual"
+            if not told
+            else f"these two talked on {days} days; from {_DAYS_OF_HABIT} on it would be a habit"
+            if 1 < days < _DAYS_OF_HABIT and not used
+            else ""
+            for told, days, used in zip(known.tolist(), pairs["days"].tolist(), habit.tolist(), strict=True)
+        ],
     )  # fmt: skip
 
 
@@ -164,7 +172,7 @@ def _deviation(hours: Sequence[np.ndarray], peak: np.ndarray) -> np.ndarray:
 
 
 def _size(count: float) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count:.0f} B"

@@ -92,13 +92,14 @@ class Detections(ABC):
     def _detected(
         self,
         verb: str,
-        kinds: Sequence[str],
+        kinds: Sequence[str] | None,
         *,
         internal: Internal | None,
         ignore: Sequence[Ignore] | Ignore | None,
         topology: Topology | None,
         thresholds: pd.DataFrame | Mapping[str, float] | None,
         indicators: Source | None = None,
+        min_score: float = 0.0,
     ) -> pd.DataFrame:
         from flowlens.abilities import NEEDS
         from flowlens.columns import need_fields
@@ -119,6 +120,12 @@ class Detections(ABC):
             topology=topology,
             indicators=None if indicators is None else Indicators.of(indicators),
         )
+        if kinds is None:  # all that can be looked for
+            kinds = [kind for kind in DETECTORS if kind != "match" or indicators is not None]
         detectors = [RITA if kind == "rita" else DETECTORS[kind] for kind in kinds]
         found = detected(detectors, partial(self._on_ground, verb), asked)
-        return without_ignored(found, ignore)
+        if asked.indicators is not None:
+            found.attrs["left_out"] = asked.indicators.left_out.to_dict("records")
+        high = found[found["score"] >= min_score].reset_index(drop=True)
+        high.attrs = found.attrs
+        return without_ignored(high, ignore)

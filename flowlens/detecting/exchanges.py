@@ -67,7 +67,7 @@ class Exchanges(Detections):
                srcaddr        dstaddr  dstport     score
         0  10.20.11.32  203.0.113.250      443  0.911228
         """
-        if mode not in {"interval", "rita"}:
+        if mode not in ("interval", "rita"):
             raise ValueError(f"mode={mode!r} is neither 'interval' nor 'rita'")
         kind = "beacon" if mode == "interval" else "rita"
         return self._detected(

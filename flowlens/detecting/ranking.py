@@ -75,13 +75,13 @@ class Detecting(Attempts, Exchanges):
         from flowlens.cidr import listed
         from flowlens.detect import DETECTORS
 
-        wanted = list(DETECTORS) if kinds is None else list(dict.fromkeys(map(str, listed(kinds))))
+        wanted = None if kinds is None else list(dict.fromkeys(map(str, listed(kinds))))
         if not isinstance(min_score, int | float) or not 0 <= min_score <= 1:
             raise ValueError(f"min_score={min_score!r} is no score; those are from 0 to 1")
-        for kind in wanted:
+        for kind in wanted or ():
             if kind not in DETECTORS:
                 raise ValueError(f"{kind!r} is no kind of finding; there are {', '.join(DETECTORS)}")
-        found = self._detected(
+        return self._detected(
             "findings",
             wanted,
             internal=internal,
@@ -89,10 +89,8 @@ class Detecting(Attempts, Exchanges):
             topology=topology,
             thresholds=thresholds,
             indicators=indicators,
+            min_score=min_score,
         )
-        kept = found[found["score"] >= min_score].reset_index(drop=True)
-        kept.attrs = found.attrs
-        return kept
 
     @explained
     def matches(
@@ -116,7 +114,7 @@ class Detecting(Attempts, Exchanges):
             An address, a CIDR prefix, several of them, ``{name: cidr or [cidrs]}``, or a frame with a column `cidr`,
             `indicator`, `ip`, `address` or `value`, and perhaps `name`, `port`, `protocol`, `confidence`,
             `valid_from`, `valid_until`. Or the path of a file: an address a line, CSV with such columns, or STIX 2 in
-            JSON. Host names and hashes are left out: flow logs have none.
+            JSON. Host names and hashes are left out, as flow logs have none; ``attrs["left_out"]`` lists them.
         {arguments}
 
         Returns
@@ -142,6 +140,8 @@ class Detecting(Attempts, Exchanges):
                srcaddr        dstaddr  dstport  score
         0  10.20.11.40  198.51.100.23      443   0.95
         """
+        if indicators is None:
+            raise TypeError("matches needs a list to look for: addresses, CIDR prefixes, or the path of a file of them")
         return self._detected(
             "matches",
             ["match"],
@@ -191,11 +191,11 @@ class Detecting(Attempts, Exchanges):
         2   10.20.0.10  0.938988  lateral_movement
         3  10.20.11.32  0.929870            beacon
         """
-        from flowlens.detect import DETECTORS, checked_thresholds, host_scores
+        from flowlens.detect import checked_thresholds, host_scores
 
         found = self._detected(
             "host_scores",
-            list(DETECTORS),
+            None,
             internal=internal,
             ignore=ignore,
             topology=topology,

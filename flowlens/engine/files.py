@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
@@ -222,8 +223,16 @@ def _values(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     return values
 
 
-@cache
 def _database() -> duckdb.DuckDBPyConnection:
+    with _OPENING:  # of two threads that ask first, one opens it
+        return _opened()
+
+
+_OPENING = Lock()
+
+
+@cache
+def _opened() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"temp_directory": _folder().name})
     ((all_of_it,),) = connection.sql("SELECT current_setting('memory_limit')").fetchall()
     size, unit = all_of_it.split()

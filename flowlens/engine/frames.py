@@ -15,7 +15,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import duckdb
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +23,7 @@ from flowlens.columns import typed
 from flowlens.engine.cursors import cursor_of
 from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.results import result_frame
-from flowlens.engine.sql import GROUND, NAME, NUMBERS, PLACES, duckdb_sql, named, used_columns
+from flowlens.engine.sql import GROUND, NAME, NUMBERS, PLACES, duckdb_sql, named, table_named, used_columns
 from flowlens.schema import BY_COLUMN, VOCABULARIES, field_for
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ _ADDRESSES = ""
 
 def flows_of_frame(df: pd.DataFrame) -> ir.Table:
     """Return the table as `run` makes it of a frame: words as codes, times as Unix seconds."""
-    return ibis.table(
-        {str(column): _frame_type(df, column) for column in df.columns if isinstance(column, str)}, name=NAME
-    )
+    return table_named(NAME, {str(column): _frame_type(df, column) for column in df.columns if isinstance(column, str)})
 
 
 def _frame_type(df: pd.DataFrame, column: str) -> str:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
 import pandas as pd
 import pyarrow as pa
 
-from flowlens.engine.sql import PLACES
+from flowlens.engine.sql import PLACES, table_named
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -51,7 +50,7 @@ class Ground:
 
     def table_of_places(self, address: str) -> ir.Table:
         """Return the table of places for expressions; `address` is the type of addresses in this engine."""
-        return ibis.table({"address": address, **dict.fromkeys(self.facts, "boolean")}, name=PLACES)
+        return table_named(PLACES, {"address": address, **dict.fromkeys(self.facts, "boolean")})
 
     def addresses(self, made: ir.Table) -> ir.Table:
         """Return each address that occurs, once."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.results import result_frame
-from flowlens.engine.sql import GROUND, NAME, flows_of_words, lacks, named, used_columns
+from flowlens.engine.sql import GROUND, NAME, flows_of_words, lacks, named, table_named, used_columns
 from flowlens.enrichment import Enrichment
 from flowlens.errors import ParseError
 from flowlens.frame import FrameBuilder
@@ -116,7 +116,7 @@ class Records(ABC):
             If the engine lacks something that the analysis needs.
         """
         # The types are those of the same analysis in flowlens's own: most engines have no unsigned integers.
-        told = reduction(ibis.table(self._own_types(steps), name=NAME))
+        told = reduction(table_named(NAME, self._own_types(steps)))
         with lacks(verb, self.engine):
             result = self.compute(reduction(prepared(self.table, steps, used_columns(told))))
         return result_frame(result.cast(told.schema().to_pyarrow()), made={*told.columns} - {*used_columns(told)})
@@ -131,7 +131,7 @@ class Records(ABC):
         EngineError
             If the engine lacks something that the analyses need.
         """
-        own = ibis.table(self._own_types(steps), name=NAME)
+        own = table_named(NAME, self._own_types(steps))
         located = ground.located(ground.made(own), ground.table_of_places("string"))
         told = {name: reduction(own, named(located, GROUND)) for name, reduction in reductions.items()}
         wanted = {column for one in (located, *told.values()) for column in used_columns(one)}

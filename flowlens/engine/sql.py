@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ __all__ = [
     "lacks",
     "named",
     "sql",
+    "table_named",
     "used_columns",
 ]
 
@@ -67,9 +68,22 @@ def flows_of_words(columns: Iterable[str], *, name: str = NAME) -> ir.Table:
     return ibis.table(types, name=table, catalog=catalog, database=database)
 
 
+def table_named(name: str, types: Mapping[str, object]) -> ir.Table:
+    """Return a table for expressions, the same object for the same columns.
+
+    So expressions that are remembered are found without comparing them, which Ibis does not do well in two threads.
+    """
+    return _table_named(name, tuple((column, str(dtype)) for column, dtype in types.items()))
+
+
+@lru_cache(maxsize=128)
+def _table_named(name: str, types: tuple[tuple[str, str], ...]) -> ir.Table:
+    return ibis.table(dict(types), name=name)
+
+
 def named(expression: ir.Table, name: str) -> ir.Table:
     """Return the table that the result of an expression will be, for what stands on it."""
-    return ibis.table(expression.schema(), name=name)
+    return table_named(name, expression.schema())
 
 
 def used_columns(expression: ir.Expr) -> list[str]:

@@ -127,9 +127,8 @@ def _read_apart(data: bytes, reading: Reading) -> Parsed:
 
 def _read_lines(data: bytes, names: list[str], message: str, delimiter: str, reading: Reading) -> Parsed:
     table = _table(data, names, {message: pa.string()}, delimiter, threads=reading.threads)
-    # Line numbers are those of rows, unless a message runs over several lines.
-    over_lines = b'\n"' in data or data.count(b"\r") > data.count(b"\r\n")
-    if table is not None and not table[message].null_count and not over_lines:
+    # Line numbers are those of rows, unless a message runs over several lines or lines are blank.
+    if table is not None and not table[message].null_count and table.num_rows == _lines_below_header(data):
         return read_messages(table[message], reading, numbers=range(2, table.num_rows + 2))
     rows, numbers, bad_lines = _rows(data, names, delimiter, reading.file)
     messages = pa.chunked_array([rows[names.index(message)]], pa.string())
@@ -146,7 +145,7 @@ def _table(
     if data.count(b'"') % 2:  # Arrow takes the end of the file for that of a quoted value
         return None
     try:
-        return pa_csv.read_csv(
+        table = pa_csv.read_csv(
             pa.BufferReader(data),
             read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=threads, block_size=_BLOCK),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter),
@@ -156,6 +155,12 @@ def _table(
         )
     except pa.ArrowInvalid:
         return None
+    # Quotes that do not match in two places make one value of all that is between them.
+    return table if b'"' not in data or table.num_rows == _lines_below_header(data) else None
+
+
+def _lines_below_header(data: bytes) -> int:
+    return line_ends(data) - data.endswith((b"\n", b"\r"))
 
 
 def _is_clean(field: Field, column: pa.ChunkedArray) -> bool:

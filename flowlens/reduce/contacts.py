@@ -11,13 +11,14 @@ how finely its times are known.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ibis
 
 from flowlens.reduce.conversations import default_idle, records_by_ends, stitched
 from flowlens.reduce.initiator import Sign, with_initiator
-from flowlens.reduce.records import remembered
+from flowlens.reduce.records import remembered, traffic
 from flowlens.service import ICMP, ICMPV6, TCP
 
 if TYPE_CHECKING:
@@ -30,14 +31,19 @@ __all__ = [
     "contacts",
     "counted",
     "events",
+    "lengths",
     "located",
     "present",
+    "resolution_by",
     "resolutions",
     "spread",
 ]
 
 #: The unit of most detectors: who seeks whom at which port.
 PAIR = ("src", "dst", "dport", "protocol")
+
+#: What tells contacts apart.
+_CONTACT = (*PAIR, "sport", "began")
 
 #: The columns with addresses, and what is known of each address: whether it is internal, one that nobody out there has
 #: (multicast, link-local, ...), one inside a subnet that no interface has, and one on a list of the user.
@@ -56,21 +62,33 @@ _EMPTY_SEGMENT = 40
 
 def resolutions(records: ir.Table) -> ir.Table:
     """Tell for each interface how many seconds its windows have, 1 where there are none."""
+    seen = records.group_by("interface_id").agg(**lengths(records))
+    return seen.select(seen_at=seen.interface_id, resolution=resolution_by(seen))
+
+
+def lengths(records: ir.Table) -> dict[str, ir.Value]:
+    """Return what of records tells how long windows are: their `count`, how many are `long`, and the `longest`."""
     span = records.end - records.start
-    seen = records.group_by("interface_id").agg(
-        count=span.count(), long=(span > _LONGER_THAN_A_MINUTE).sum().fill_null(0), longest=span.max().fill_null(0)
-    )
-    resolution = ibis.cases(
+    return {
+        "count": span.count(),
+        "long": (span > _LONGER_THAN_A_MINUTE).sum().fill_null(0),
+        "longest": span.max().fill_null(0),
+    }
+
+
+def resolution_by(seen: ir.Table) -> ir.IntegerValue:
+    """Tell by `lengths` how many seconds windows have."""
+    return ibis.cases(
         (seen.longest > _LONGER_THAN_TEN, _NO_WINDOW),
         (seen.long > _SHARE_OF_LONG * seen["count"], _TEN_MINUTES),
         else_=_MINUTE,
     )
-    return seen.select(seen_at=seen.interface_id, resolution=resolution)
 
 
 def _records(flows: ir.Table, verb: str) -> ir.Table:
-    records = records_by_ends(flows, verb)
-    windows = resolutions(records)
+    records = records_by_ends(flows, verb).drop_null(["a", "b", "protocol", "start", "end"])
+    timed = traffic(flows, verb, "start", "end", optional=["interface_id"])
+    windows = resolutions(timed if "interface_id" in timed.columns else records)
     # Records of a regional NAT gateway have no interface; they are compared as one.
     joined = records.left_join(windows, records.interface_id.identical_to(windows.seen_at))
     return joined.select(*records.columns, resolution=joined.resolution.fill_null(_TEN_MINUTES))
@@ -92,7 +110,7 @@ def contacts(flows: ir.Table, *, verb: str) -> ir.Table:
     t = with_initiator(both, both.resolution)
     with_flags = "tcp_flags" in flows.columns
     outcome, turned = _outcome(t, t.from_a, with_flags), _outcome(t, ~t.from_a, with_flags)
-    told = t.select(
+    return t.select(
         src=t.from_a.ifelse(t.a, t.b),
         dst=t.from_a.ifelse(t.b, t.a),
         sport=t.from_a.ifelse(t.a_port, t.b_port),
@@ -111,7 +129,6 @@ def contacts(flows: ir.Table, *, verb: str) -> ir.Table:
         **{f"turned_{name}": value for name, value in turned.items()},
         resolution=t.resolution,
     )
-    return told.drop_null(["src", "dst", "protocol", "first", "last"])
 
 
 def _outcome(t: ir.Table, from_a: ir.BooleanValue, with_flags: bool) -> dict[str, ir.BooleanValue]:
@@ -132,6 +149,7 @@ def _outcome(t: ir.Table, from_a: ir.BooleanValue, with_flags: bool) -> dict[str
     return {"refused": refused & ~replied, "answered": replied & ~reset, "reset": reset}
 
 
+@remembered
 def located(made: ir.Table, places: ir.Table) -> ir.Table:
     """Tell of the contacts which of their ends are internal, and which ones lie in the dark.
 
@@ -208,41 +226,10 @@ def events(flows: ir.Table, ground: ir.Table, verb: str) -> ir.Table:
     lasting = (ground.lasted > 4 * ground.resolution) & (ground.records > 2)
     short = ground.filter(~lasting).select(*PAIR, *traits, time=ground["first"], size=ground.bytes_out, opens=_one())
     long = ground.filter(lasting)
-    from_a = (long.src < long.dst) | ((long.src == long.dst) & (long.sport <= long.dport).fill_null(True))
-    keyed = long.select(
-        *PAIR, *traits, "sport", began="first", ended="last", from_a=from_a,
-        key_a=from_a.ifelse(long.src, long.dst), key_b=from_a.ifelse(long.dst, long.src),
-        key_a_port=_joinable(from_a.ifelse(long.sport, long.dport)),
-        key_b_port=_joinable(from_a.ifelse(long.dport, long.sport)),
-        key_protocol=_joinable(long.protocol),
-    )  # fmt: skip
-    records = records_by_ends(flows, verb)
-    records = records.select(
-        record_forward=records.forward, record_start=records.start, record_end=records.end, record_bytes=records.bytes,
-        record_at=records.interface_id, a=records.a, b=records.b, a_port=_joinable(records.a_port),
-        b_port=_joinable(records.b_port), of_protocol=_joinable(records.protocol),
-    )  # fmt: skip
-    joined = keyed.inner_join(
-        records,
-        [
-            keyed.key_a == records.a,
-            keyed.key_b == records.b,
-            keyed.key_a_port == records.a_port,
-            keyed.key_b_port == records.b_port,
-            keyed.key_protocol == records.of_protocol,
-            records.record_start >= keyed.began,
-            records.record_start <= keyed.ended,
-            # What several interfaces saw is taken from one: their windows are not the same.
-            records.record_at.identical_to(keyed.interface_id),
-        ],
-    )
-    contact = [*PAIR, "sport", "began", *traits]
-    windows = joined.group_by([*contact, "record_start"]).agg(
-        record_end=joined.record_end.max(),
-        size=joined.record_bytes.sum(where=joined.record_forward == joined.from_a).fill_null(0).cast("int64"),
-    )
-    before = ibis.window(group_by=[*PAIR, "sport", "began"], order_by="record_start", rows=(None, -1))
-    so_far = ibis.window(group_by=[*PAIR, "sport", "began"], order_by="record_start", rows=(None, 0))
+    windows = _windows(flows, long, verb, traits).rename(size="bytes_out")
+    contact = [*_CONTACT, *traits]
+    before = ibis.window(group_by=_CONTACT, order_by="record_start", rows=(None, -1))
+    so_far = ibis.window(group_by=_CONTACT, order_by="record_start", rows=(None, 0))
     silence = windows.record_start - windows.record_end.max().over(before)
     # Edges of windows touch: one without records lies between records that are a whole window apart.
     begins = windows.mutate(begins=(silence >= windows.resolution).fill_null(False).cast("int64"))
@@ -256,6 +243,50 @@ def events(flows: ir.Table, ground: ir.Table, verb: str) -> ir.Table:
     return short.select(*columns).union(long_events.select(*columns))
 
 
+def _windows(flows: ir.Table, long: ir.Table, verb: str, kept: Sequence[str]) -> ir.Table:
+    """Take contacts apart into the windows of the interface that they are told by.
+
+    Returns the columns of `_CONTACT`, those to be `kept`, `record_start, record_end`, and what was counted in between:
+    `packets_out, packets_in, bytes_out, bytes_in`.
+    """
+    from_a = (long.src < long.dst) | ((long.src == long.dst) & (long.sport <= long.dport).fill_null(True))
+    keyed = long.select(
+        *_CONTACT[:-1], *kept, told_at="interface_id", began="first", ended="last", from_a=from_a,
+        key_a=from_a.ifelse(long.src, long.dst), key_b=from_a.ifelse(long.dst, long.src),
+        key_a_port=_joinable(from_a.ifelse(long.sport, long.dport)),
+        key_b_port=_joinable(from_a.ifelse(long.dport, long.sport)),
+        key_protocol=_joinable(long.protocol),
+    )  # fmt: skip
+    records = records_by_ends(flows, verb)
+    records = records.select(
+        record_forward=records.forward, record_start=records.start, record_end=records.end, record_bytes=records.bytes,
+        record_packets=records.packets, record_at=records.interface_id, a=records.a, b=records.b,
+        a_port=_joinable(records.a_port), b_port=_joinable(records.b_port), of_protocol=_joinable(records.protocol),
+    )  # fmt: skip
+    joined = keyed.inner_join(
+        records,
+        [
+            keyed.key_a == records.a,
+            keyed.key_b == records.b,
+            keyed.key_a_port == records.a_port,
+            keyed.key_b_port == records.b_port,
+            keyed.key_protocol == records.of_protocol,
+            records.record_start >= keyed.began,
+            records.record_start <= keyed.ended,
+            # What several interfaces saw is taken from one: their windows are not the same.
+            records.record_at.identical_to(keyed.told_at),
+        ],
+    )
+    out, back = joined.record_forward == joined.from_a, joined.record_forward != joined.from_a
+    return joined.group_by([*_CONTACT, *kept, "record_start"]).agg(
+        record_end=joined.record_end.max(),
+        packets_out=joined.record_packets.sum(where=out).fill_null(0).cast("int64"),
+        packets_in=joined.record_packets.sum(where=back).fill_null(0).cast("int64"),
+        bytes_out=joined.record_bytes.sum(where=out).fill_null(0).cast("int64"),
+        bytes_in=joined.record_bytes.sum(where=back).fill_null(0).cast("int64"),
+    )
+
+
 def present(ground: ir.Table) -> ir.Table:
     """Return when each address is in the log first and last, whoever sought whom: `began` and `ended`."""
     first, second = (ground.select(address=ground[end], first=ground["first"], last=ground["last"]) for end in ENDS)
@@ -263,19 +294,44 @@ def present(ground: ir.Table) -> ir.Table:
     return seen.group_by("address").agg(began=seen["first"].min(), ended=seen["last"].max())
 
 
-def spread(ground: ir.Table, step: int) -> ir.Table:
-    """Repeat each contact in every step of time that it fills: one of three hours is in three steps of an hour.
+def spread(flows: ir.Table, ground: ir.Table, step: int, verb: str, kept: Sequence[str]) -> ir.Table:
+    """Repeat each contact in every step of time that it fills, with what was counted there.
 
-    Columns added: `step`, the number of the step since 1970, `lasts`, the seconds of the contact or of one step where
-    it is shorter, and `opens`, 1 in the step where it begins. So a counter x step / lasts is a rate, which a contact
-    has in each of its steps, and a counter x opens is counted once.
+    One that is longer than a step and than a window is taken apart into its windows; what is longer than a step then, a
+    window or the record of a whole connection, has the same rate in each of its steps.
+
+    Returns those columns of contacts that are to be `kept`, `first, last, packets_out, packets_in, bytes_out,
+    bytes_in`, and `step`, the number of the step since 1970; `lasts`, the seconds counted or of one step where that is
+    longer, so that a counter x step / lasts is a rate; `once`, 1 in one step of what was counted, so that a counter x
+    once is not counted twice; and `opens`, 1 in one step of the contact.
     """
-    lasts = ibis.greatest(ground["last"] - ground["first"], step)
-    t = ground.mutate(step=ground["first"] // step, lasts=lasts)
-    short = t.filter(t.lasts < 2 * step).mutate(opens=_one())
+    counters = ["packets_out", "packets_in", "bytes_out", "bytes_in"]
+    columns = [*kept, *counters, "first", "last", "opens"]
+    lasting = ground["last"] - ground["first"] > ibis.greatest(step, ground.resolution)
+    whole = {f"whole_{name}": ground[name] for name in counters}
+    others = [name for name in kept if name not in _CONTACT]
+    windows = _windows(flows, ground.filter(lasting).mutate(**whole), verb, [*others, *whole])
+    contact = ibis.window(group_by=_CONTACT)
+    windows = windows.mutate(
+        first="record_start",
+        last="record_end",
+        opens=(windows.record_start == windows.record_start.min().over(contact)).cast("int64"),
+        # Of what several places saw, as attachments of a transit gateway, the contact has the largest count.
+        **{
+            name: (windows[name] * (windows[f"whole_{name}"] / windows[name].sum().over(contact).nullif(0)))
+            .floor().cast("int64").fill_null(0)
+            for name in counters
+        },
+    )  # fmt: skip
+    both = ground.filter(~lasting).mutate(opens=_one()).select(*columns).union(windows.select(*columns))
+    lasts = ibis.greatest(both["last"] - both["first"], step)
+    t = both.mutate(step=both["first"] // step, lasts=lasts)
+    short = t.filter(t.lasts < 2 * step).mutate(once=_one())
     long = t.filter(t.lasts >= 2 * step)
     long = long.mutate(later=ibis.range(0, long.lasts // step).unnest().cast("int64"))
-    long = long.mutate(step=long.step + long.later, opens=(long.later == 0).cast("int64"))
+    long = long.mutate(
+        step=long.step + long.later, once=(long.later == 0).cast("int64"), opens=(long.later == 0).ifelse(long.opens, 0)
+    )
     return short.union(long.select(*short.columns))
 
 

@@ -103,9 +103,10 @@ def _numbered(records: ir.Table, idle: ir.IntegerValue) -> ir.Table:
     """
     timed = records.mutate(idle=idle)
     spans = timed.group_by(_KEY).agg(span=timed.end.max() - timed.start.min(), idle=timed.idle.max())
-    lasting = spans.filter(spans.span > spans.idle).select(*_KEY)
+    lasting = spans.filter(spans.span > spans.idle)
     short = timed.anti_join(lasting, _KEY).mutate(number=ibis.literal(0, "int64"))
-    long = timed.inner_join(lasting, _KEY).select(*timed.columns)
+    # Of the same table in two joins, Ibis would write the query twice; of what two tables come from, once.
+    long = timed.semi_join(lasting.select(*_KEY), _KEY)
     before = ibis.window(group_by=_KEY, order_by="start", rows=(None, -1))
     # A range: of records that start together one begins the conversation, and the others belong to it in any order.
     so_far = ibis.window(group_by=_KEY, order_by="start", range=(None, 0))

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
+from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import ibis
+import ibis.expr.operations as ops
 
 from flowlens.columns import GATEWAY_ONLY, VPC_ONLY, missing_field
 from flowlens.schema import VOCABULARIES
 from flowlens.service import ACK, SYN
 
 if TYPE_CHECKING:
-    import ibis.expr.operations as ops
     import ibis.expr.types as ir
 
 __all__ = ["are_codes", "chosen", "known", "real_ends", "remembered", "says", "telling_flags", "total", "traffic"]
 
 Reduction = TypeVar("Reduction", bound="Callable[..., ir.Table]")
+
+#: What Ibis keeps of expressions that it compared gets mixed up where several threads share expressions.
+_IBIS = RLock()
 
 _SYN_ACK = SYN | ACK
 
@@ -29,24 +33,29 @@ _GATEWAY_IDS = ("resource_type", "tgw_id", "tgw_attachment_id")
 def remembered(reduction: Reduction) -> Reduction:
     """Keep the expressions of a reduction: putting one together takes as long as computing it on a small frame.
 
-    For `conversations` that is 20 ms. Tables of the same columns give the same expression.
+    For `conversations` that is 20 ms. Tables of the same columns give the same expression. Those of tables in a
+    database are not kept: what Ibis caches there for a while stays as long as an expression refers to it.
     """
 
     @lru_cache(maxsize=64)
-    def of_records(records: ops.Relation, arguments: tuple[tuple[str, object, type], ...]) -> ir.Table:
-        return reduction(records.to_expr(), **{name: value for name, value, _ in arguments})
+    def of_records(records: tuple[ops.Relation, ...], arguments: tuple[tuple[str, object, type], ...]) -> ir.Table:
+        return reduction(*(one.to_expr() for one in records), **{name: value for name, value, _ in arguments})
 
     @wraps(reduction)
-    def of_table(flows: ir.Table, **arguments: object) -> ir.Table:
+    def of_tables(*tables: ir.Table, **arguments: object) -> ir.Table:
         # With its type: 1.0 and True equal 1, and are no number of rows.
         told = tuple((name, value, type(value)) for name, value in arguments.items())
+        records = tuple(table.op() for table in tables)
         try:
             hash(told)
         except TypeError:  # nothing that the reduction takes
-            return reduction(flows, **arguments)
-        return of_records(flows.op(), told)
+            return reduction(*tables, **arguments)
+        if any(not isinstance(leaf, ops.UnboundTable) for one in records for leaf in one.find(ops.PhysicalTable)):
+            return reduction(*tables, **arguments)
+        with _IBIS:
+            return of_records(records, told)
 
-    return cast("Reduction", of_table)
+    return cast("Reduction", of_tables)
 
 
 def traffic(flows: ir.Table, verb: str, *columns: str, optional: Sequence[str] = ()) -> ir.Table:
