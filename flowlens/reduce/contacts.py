@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from flowlens.reduce.conversations import default_idle, records_by_ends, stitched
+from flowlens.reduce.conversations import default_idle, records_by_ends, seen_by_initiator, stitched
 from flowlens.reduce.initiator import Sign, with_initiator
 from flowlens.reduce.records import remembered, traffic
 from flowlens.service import ICMP, ICMPV6, TCP
@@ -115,15 +115,7 @@ def contacts(flows: ir.Table, *, verb: str) -> ir.Table:
         dst=t.from_a.ifelse(t.b, t.a),
         sport=t.from_a.ifelse(t.a_port, t.b_port),
         dport=t.from_a.ifelse(t.b_port, t.a_port),
-        protocol=t.protocol,
-        interface_id=t.interface_id,
-        first=ibis.least(t.first_forward.coalesce(t.first_backward), t.first_backward.coalesce(t.first_forward)),
-        last=t["last"],
-        records=t.records,
-        packets_out=t.from_a.ifelse(t.packets_forward, t.packets_backward),
-        packets_in=t.from_a.ifelse(t.packets_backward, t.packets_forward),
-        bytes_out=t.from_a.ifelse(t.bytes_forward, t.bytes_backward),
-        bytes_in=t.from_a.ifelse(t.bytes_backward, t.bytes_forward),
+        **seen_by_initiator(t),
         sure=t.initiator_by != "unknown",
         **outcome,
         **{f"turned_{name}": value for name, value in turned.items()},
@@ -208,20 +200,10 @@ def events(flows: ir.Table, ground: ir.Table, verb: str) -> ir.Table:
     A connection that stays open and is used now and then (a heartbeat, a request of NTP from the same port) is one
     contact and many events. Windows that follow one another are one event: nothing tells what is between them.
     Columns: those of `PAIR`, `interface_id, time, size` (bytes of the source), `opens` (1 where a contact begins),
-    `resolution`, and of the contact
-    `lasted, answered, refused, provoked, from_inside, to_inside, to_special`.
+    `resolution`, and of the contact `lasted, answered, refused, provoked, from_inside, to_inside, to_special`.
     """
-    traits = [
-        "interface_id",
-        "resolution",
-        "lasted",
-        "answered",
-        "refused",
-        "provoked",
-        "from_inside",
-        "to_inside",
-        "to_special",
-    ]
+    of_contact = ["lasted", "answered", "refused", "provoked", "from_inside", "to_inside", "to_special"]
+    traits = ["interface_id", "resolution", *of_contact]
     ground = ground.mutate(lasted=ground["last"] - ground["first"])
     lasting = (ground.lasted > 4 * ground.resolution) & (ground.records > 2)
     short = ground.filter(~lasting).select(*PAIR, *traits, time=ground["first"], size=ground.bytes_out, opens=_one())

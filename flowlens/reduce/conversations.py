@@ -19,7 +19,7 @@ from flowlens.service import TCP, UDP
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["CONVERSATION_KEY", "conversations", "default_idle", "records_by_ends", "stitched"]
+__all__ = ["CONVERSATION_KEY", "conversations", "default_idle", "records_by_ends", "seen_by_initiator", "stitched"]
 
 #: What the records of both directions of a conversation share.
 CONVERSATION_KEY = ("a", "a_port", "b", "b_port", "protocol")
@@ -164,18 +164,25 @@ def _directed(both: ir.Table, interval: int) -> ir.Table:
         responder=t.from_a.ifelse(t.b, t.a),
         initiator_port=t.from_a.ifelse(t.a_port, t.b_port),
         responder_port=t.from_a.ifelse(t.b_port, t.a_port),
-        protocol=t.protocol,
-        interface_id=t.interface_id,
-        first=ibis.least(t.first_forward.coalesce(t.first_backward), t.first_backward.coalesce(t.first_forward)),
-        last=t["last"],
-        records=t.records,
-        packets_out=t.from_a.ifelse(t.packets_forward, t.packets_backward),
-        packets_in=t.from_a.ifelse(t.packets_backward, t.packets_forward),
-        bytes_out=t.from_a.ifelse(t.bytes_forward, t.bytes_backward),
-        bytes_in=t.from_a.ifelse(t.bytes_backward, t.bytes_forward),
+        **seen_by_initiator(t),
         state=_state(t),
         initiator_by=t.initiator_by,
     ).order_by(["first", "initiator", "initiator_port", "responder", "responder_port", "protocol"])
+
+
+def seen_by_initiator(t: ir.Table) -> dict[str, ir.Value]:
+    """Return what was counted of conversations, out being the way from the one who began."""
+    return {
+        "protocol": t.protocol,
+        "interface_id": t.interface_id,
+        "first": ibis.least(t.first_forward.coalesce(t.first_backward), t.first_backward.coalesce(t.first_forward)),
+        "last": t["last"],
+        "records": t.records,
+        "packets_out": t.from_a.ifelse(t.packets_forward, t.packets_backward),
+        "packets_in": t.from_a.ifelse(t.packets_backward, t.packets_forward),
+        "bytes_out": t.from_a.ifelse(t.bytes_forward, t.bytes_backward),
+        "bytes_in": t.from_a.ifelse(t.bytes_backward, t.bytes_forward),
+    }
 
 
 def _state(t: ir.Table) -> ir.StringValue:
