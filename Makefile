@@ -3,12 +3,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-FUZZ_SECONDS ?= 60
+FUZZ_SECONDS ?= 40
 export TZ := UTC
 # A backend chosen outside would keep the notebooks' kernels from showing their figures.
 unexport MPLBACKEND
 
-.PHONY: demo test lint unit notebooks-test fuzz notebooks docs lab bench bench-scan sample clean
+.PHONY: demo test lint unit notebooks-test fuzz notebooks docs screenshots lab bench bench-scan sample clean
 
 demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
 	$(BIN)/python notebooks/demo.py
@@ -27,7 +27,7 @@ notebooks-test: .venv/installed
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
 		-o addopts= -o filterwarnings= -o testpaths= notebooks
 
-fuzz: .venv/installed  ## give the readers random bytes for a minute; longer: make fuzz FUZZ_SECONDS=3600
+fuzz: .venv/installed  ## give the readers random bytes for a while; longer: make fuzz FUZZ_SECONDS=3600
 	$(BIN)/python fuzz/fuzz_read.py --seconds $(FUZZ_SECONDS)
 
 notebooks: .venv/installed  ## run the notebooks again and write their outputs into them
@@ -35,6 +35,9 @@ notebooks: .venv/installed  ## run the notebooks again and write their outputs i
 
 docs: .venv/installed  ## print what only the code knows into docs/
 	$(BIN)/python docs/render.py
+
+screenshots: .venv/installed  ## take the pictures of the explorers with Chromium
+	$(BIN)/python docs/screenshots.py
 
 lab: .venv/installed  ## open JupyterLab on the tutorials
 	$(BIN)/jupyter lab notebooks
@@ -45,6 +48,7 @@ bench: .venv/installed  ## time flowlens against the same work by hand: some min
 	$(BIN)/python -m benchmarks.naming
 	$(BIN)/python -m benchmarks.diagnosing
 	$(BIN)/python -m benchmarks.detecting
+	$(BIN)/python -m benchmarks.exploring
 	$(BIN)/python -m benchmarks.scanning --records 5000000
 
 bench-scan: .venv/installed  ## the same for scans of 20 million records: ten minutes and 2 GB of disk

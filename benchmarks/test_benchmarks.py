@@ -71,3 +71,10 @@ def test_the_benchmark_of_detectors_runs():
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "| growth of findings |" in printed
     assert printed.count("| DuckDB SQL |") == 1 + len(DETECTORS)
+
+
+def test_the_benchmark_of_explorers_runs():
+    command = [sys.executable, "-m", "benchmarks.exploring", "--small"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "| seconds of first view, 200,000 records |" in printed
+    assert "| kB of the largest message, 200,000 records |" in printed

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flowlens.engine import Ground, ReductionOfGround
     from flowlens.enrich.scopes import Internal
     from flowlens.enrichment import Enrichment
+    from flowlens.explore import Explore
     from flowlens.topology import Topology
 
 __all__ = ["FlowAccessor"]
@@ -45,6 +46,21 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
 
     def __repr__(self) -> str:
         return f"<flow log records: {len(self._df):,}, {len(self.fields)} fields>"
+
+    @property
+    def explore(self) -> Explore:
+        """Explorers: ``df.flow.explore()`` for the traffic, and one for each other question.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.explore(filter=fl.Selection(action="REJECT"))
+        <traffic explorer: 5,144 of 79,072 flows · 512 kB of 27.7 GB · 2026-03-10 00:00 to 23:59:59 UTC>
+        """
+        from flowlens.explore import Explore
+
+        return Explore(self, self._df)
 
     # DuckDB, which runs these, lacks no function, so no error has to name the verb.
     def _reduce(self, verb: str, reduction: Callable[[ir.Table], ir.Table]) -> pd.DataFrame:  # noqa: ARG002

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from flowlens.selection import Ports
+from flowlens.clauses import Ports
 from flowlens.timespan import width_in_seconds
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowlens.insights import InsightsText
     from flowlens.parse import Fields
     from flowlens.partitions import Partition
-    from flowlens.plot import FlowPlot
+    from flowlens.plot.pictures import FlowPlot
     from flowlens.sqltext import SqlText
     from flowlens.topology import Topology
 
@@ -372,6 +372,6 @@ class Analyses(Judgements, Detecting, Reductions[pd.DataFrame]):
     @property
     def plot(self) -> FlowPlot:
         """Pictures: ``df.flow.plot.timeline()`` and others; ``df.flow.plot()`` is the time line."""
-        from flowlens.plot import FlowPlot
+        from flowlens.plot.pictures import FlowPlot
 
         return FlowPlot(self, self._course, self._beat)

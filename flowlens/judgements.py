@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
+    from flowlens.cards.explained import Explanation
     from flowlens.diagnose import Course, Found, Scope
     from flowlens.topology import Topology
 
@@ -194,19 +195,24 @@ class Judgements(ABC):
         found = self._found(records, related, interval)
         return diagnose_conversation(found, question, topology=topology, labels=self._labels())
 
-    def explain(self, row: pd.Series) -> str:
-        """Return what `diagnose` says of a conversation as a paragraph to paste in a ticket.
+    def explain(self, row: pd.Series | Mapping[str, Any]) -> Explanation:
+        """Say what a row of a diagnosis or of a detector means: a paragraph to paste in a ticket, a card in a notebook.
 
         Parameters
         ----------
         row : pandas.Series
-            A row of `diagnose` or `diagnose_conversation`: ``found.loc[3]``.
+            A row of `diagnose` or `diagnose_conversation`, or of `findings`, `matches` or any other detector:
+            ``found.loc[3]``.
 
         Returns
         -------
-        str
-            What was refused, where and when, the verdict with its reason, what it assumes and rules out, what would
-            open it, and which records tell.
+        Explanation
+            Text like any other, which notebooks show as a card with tables.
+
+            Of a diagnosis: what was refused, where and when, the verdict with its reason, what it assumes and rules
+            out, what would open the way, and which records tell. Of a finding: what it is and why, its score with the
+            terms, the numbers behind, what speaks for a harmless explanation, the nearest technique of ATT&CK, and what
+            to do next.
 
         Raises
         ------
@@ -221,10 +227,12 @@ class Judgements(ABC):
         >>> text = df.flow.explain(found[found["verdict"] == "NACL_OUT"].iloc[0])
         >>> text[:105]
         '10.20.30.15:443 to 203.0.113.64:54617 (TCP) was refused on the way out at eni-0cd454b2f9a04fdf3: 1 attemp'
+        >>> df.flow.explain(df.flow.beacons().loc[0])[:78]
+        'Beacon, score 0.91 of 1: 10.20.11.32 to 203.0.113.250 at 443/tcp: 221 times, e'
         """
-        from flowlens.diagnose import explanation
+        from flowlens.cards.explained import explain
 
-        return explanation(row)
+        return explain(row)
 
     def _course(self, row: pd.Series | Mapping[str, Any]) -> Course:
         """Return all that was logged of the conversation of a row of `diagnose`."""

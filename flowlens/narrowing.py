@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from flowlens.selection import Ports, Selection, Words
+from flowlens.clauses import Ports, Words
+from flowlens.selection import Selection
 from flowlens.timespan import TimeSpan
 
 __all__ = ["Narrowing"]
@@ -23,6 +24,8 @@ class Narrowing(ABC, Generic[Result]):
 
     def select(
         self,
+        selection: Selection | None = None,
+        /,
         *,
         src: Words | None = None,
         dst: Words | None = None,
@@ -37,11 +40,22 @@ class Narrowing(ABC, Generic[Result]):
         time: TimeSpan | None = None,
         status: Words | None = None,
         group: Words | None = None,
+        src_group: Words | None = None,
+        dst_group: Words | None = None,
+        verdict: Words | None = None,
+        certainty: Words | None = None,
+        kind: Words | None = None,
+        min_score: float | None = None,
     ) -> Result:
         """Keep the records for which every given clause holds.
 
+        Tables of `diagnose` and `findings` have addresses, too, and are narrowed down alike:
+        ``df.flow.diagnose().flow.select(verdict="NACL_OUT")``.
+
         Parameters
         ----------
+        selection : Selection, optional
+            All clauses at once, as an explorer gives them; then none besides.
         src, dst, host : str or list of str
             Source, destination, or either: an address, a CIDR prefix, or several.
         src_port, dst_port, port : int, str or list of those
@@ -56,11 +70,18 @@ class Narrowing(ABC, Generic[Result]):
             ``"ingress"`` or ``"egress"``, as in `flow_direction`; where the log has none, in the `direction` that
             `add_direction` adds.
         time : (start, end)
-            Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+            Records whose `start` lies in ``[start, end)``; in a table without it, whose `first` does. Times without a
+            zone are UTC.
         status : str or list of str
             ``"OK"``, ``"NODATA"`` or ``"SKIPDATA"``.
-        group : str or list of str
-            Values of `src_group` or `dst_group`.
+        group, src_group, dst_group : str or list of str
+            Values of either group, of `src_group` and of `dst_group`.
+        verdict, certainty : str or list of str
+            Values of these columns in a table of `diagnose`.
+        kind : str or list of str
+            Kinds in a table of `findings`: ``"beacon"``.
+        min_score : float
+            Rows of such a table with this `score` or more.
 
         Returns
         -------
@@ -72,6 +93,8 @@ class Narrowing(ABC, Generic[Result]):
         ------
         MissingFieldError
             If a clause needs a field that the log does not have.
+        TypeError
+            If a selection is given and clauses besides.
         ValueError
             If an address, port, protocol or time cannot be understood.
 
@@ -82,10 +105,18 @@ class Narrowing(ABC, Generic[Result]):
         >>> len(df.flow.select(src="10.20.0.0/16", dst_port="postgres", action="REJECT"))
         605
         """
-        selection = Selection(
+        clauses = Selection(
             src=src, dst=dst, host=host, src_port=src_port, dst_port=dst_port, port=port, protocol=protocol,
             action=action, interface=interface, direction=direction, time=time, status=status, group=group,
+            src_group=src_group, dst_group=dst_group, verdict=verdict, certainty=certainty, kind=kind,
+            min_score=min_score,
         )  # fmt: skip
+        if selection is None:
+            return self._where([clauses])
+        if not isinstance(selection, Selection):
+            raise TypeError(f"select takes clauses by name, like src={selection!r}, or one fl.Selection")
+        if clauses.clauses:
+            raise TypeError("select takes one fl.Selection or clauses, not both; chain them: .flow.select(...)")
         return self._where([selection])
 
     def accepted(self) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
 from functools import reduce
 from ipaddress import ip_address
 from operator import and_, or_
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from flowlens.address_text import text_pattern
 from flowlens.cidr import network
+from flowlens.clauses import direction_columns, port_range, time_column
 from flowlens.columns import missing_field
-from flowlens.selection import Selection, direction_columns, port_range
+from flowlens.selection import Selection
 from flowlens.service import protocol_number
 from flowlens.timespan import TimeSpan, time_span
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import netaddr
 
-__all__ = ["matching"]
+__all__ = ["matching", "predicate"]
 
 
 def matching(table: ir.Table, any_of: Sequence[Selection]) -> ir.Table:
@@ -31,19 +31,23 @@ def matching(table: ir.Table, any_of: Sequence[Selection]) -> ir.Table:
     MissingFieldError
         If a clause needs a column that the table does not have.
     """
-    whole = [_predicates(table, selection) for selection in any_of]
-    if not all(whole):  # a selection without clauses holds for all
+    if not all(selection.clauses for selection in any_of):  # a selection without clauses holds for all
         return table
-    if len(whole) == 1:
-        return table.filter(whole[0])
+    return table.filter(reduce(or_, [predicate(table, selection) for selection in any_of]))
+
+
+def predicate(table: ir.Table, selection: Selection) -> ir.BooleanValue:
+    """Return the condition that a record of a table is selected.
+
+    Raises
+    ------
+    MissingFieldError
+        If a clause needs a column that the table does not have.
+    """
     import ibis
 
-    return table.filter(ibis.or_(*(ibis.and_(*predicates) for predicates in whole)))
-
-
-def _predicates(table: ir.Table, selection: Selection) -> list[ir.BooleanValue]:
-    values = {clause.name: getattr(selection, clause.name) for clause in fields(selection)}
-    return [_PREDICATES[name](table, value) for name, value in values.items() if value is not None]
+    parts = [_PREDICATES[name](table, value) for name, value in selection.clauses.items()]
+    return reduce(and_, parts) if parts else ibis.literal(True)
 
 
 def _column(table: ir.Table, name: str) -> ir.Column:
@@ -60,12 +64,17 @@ def _any(predicates: Iterable[ir.BooleanValue]) -> ir.BooleanValue:
     return reduce(or_, listed) if listed else ibis.literal(False)
 
 
+def _among(column: ir.Column, values: Sequence[object]) -> ir.BooleanValue:
+    """Return whether a column has one of the values, as one would write it by hand."""
+    return column == values[0] if len(values) == 1 else column.isin(values)
+
+
 def _addresses(name: str) -> Callable[[ir.Table, tuple[str, ...]], ir.BooleanValue]:
     def predicate(table: ir.Table, prefixes: tuple[str, ...]) -> ir.BooleanValue:
         address = _column(table, name)
         nets = [network(prefix) for prefix in prefixes]
         single = [str(ip_address(net.ip.packed)) for net in nets if net.size == 1]
-        among = [address.isin(single)] if single else []
+        among = [_among(address, single)] if single else []
         return _any([*among, *(_within(address, net) for net in nets if net.size > 1)])
 
     return predicate
@@ -81,7 +90,7 @@ def _within(address: ir.StringColumn, net: netaddr.IPNetwork) -> ir.BooleanValue
 def _words(name: str) -> Callable[[ir.Table, tuple[str, ...]], ir.BooleanValue]:
     def predicate(table: ir.Table, wanted: tuple[str, ...]) -> ir.BooleanValue:
         # In AWS's tables '-' is a missing value, and a missing value is never what was asked for.
-        return _column(table, name).isin([word for word in wanted if word != "-"])
+        return _among(_column(table, name), [word for word in wanted if word != "-"])
 
     return predicate
 
@@ -90,18 +99,18 @@ def _ports(name: str) -> Callable[[ir.Table, tuple[object, ...]], ir.BooleanValu
     def predicate(table: ir.Table, ports: tuple[object, ...]) -> ir.BooleanValue:
         port, spans = _column(table, name), [port_range(port) for port in ports]
         single = [first for first, last in spans if first == last]
-        among = [port.isin(single)] if single else []
+        among = [_among(port, single)] if single else []
         return _any([*among, *(port.between(first, last) for first, last in spans if first < last)])
 
     return predicate
 
 
 def _protocols(table: ir.Table, protocols: tuple[str | int, ...]) -> ir.BooleanValue:
-    return _column(table, "protocol").isin([protocol_number(protocol) for protocol in protocols])
+    return _among(_column(table, "protocol"), [protocol_number(protocol) for protocol in protocols])
 
 
 def _time(table: ir.Table, time: TimeSpan) -> ir.BooleanValue:
-    start = _column(table, "start")
+    start = _column(table, time_column(table.columns))
     (first, last), (opens, closes) = time_span(time), time
     sides = [*([start >= first] if opens is not None else []), *([start < last] if closes is not None else [])]
     return reduce(and_, sides) if sides else start.notnull()
@@ -134,4 +143,10 @@ _PREDICATES: dict[str, Predicate] = {
     "time": _time,
     "status": _words("log_status"),
     "group": _either(_words("src_group"), _words("dst_group")),
+    "src_group": _words("src_group"),
+    "dst_group": _words("dst_group"),
+    "verdict": _words("verdict"),
+    "certainty": _words("certainty"),
+    "kind": _words("kind"),
+    "min_score": lambda table, least: _column(table, "score") >= least,
 }

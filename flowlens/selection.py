@@ -1,28 +1,32 @@
-"""Selection: one frozen description of which records are meant."""
+"""Selection: one frozen description of which records are meant, and its renderings for all that can filter by it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from flowlens.cidr import Addresses, listed, network
-from flowlens.columns import typed
-from flowlens.service import port_number, protocol_number
-from flowlens.timespan import TimeSpan, time_span, timestamp
+from flowlens.clauses import Ports, Words, spelled
+from flowlens.masks import MASKS
+from flowlens.timespan import TimeSpan
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from flowlens.parse import Fields
 
 __all__ = ["Selection"]
-
-Words = str | Iterable[str]
-Ports = int | str | Iterable[int | str]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Selection:
     """One filter: the records for which every clause holds.
+
+    Equal filters are equal however they are written: every clause is kept as a sorted tuple of its values in one
+    spelling, times as text in UTC.
 
     Parameters
     ----------
@@ -32,16 +36,40 @@ class Selection:
         Source, destination or either port: a number, a service name, a range ``"8000-8100"``, or several.
     protocol : int, str or list of those
         IANA number or name: ``6`` or ``"tcp"``.
-    action, interface, direction, status, group : str or list of str
+    action, interface, direction, status : str or list of str
         Values of `action`, `interface_id`, `flow_direction` (or, for records that have none, the `direction` that
-        `add_direction` adds), `log_status`, and of `src_group` or `dst_group`.
+        `add_direction` adds) and `log_status`.
     time : (start, end)
-        Records whose `start` lies in ``[start, end)``. Times without a zone are UTC.
+        Records whose `start` lies in ``[start, end)``; in a table without it, as of `diagnose`, whose `first` does.
+        Times without a zone are UTC.
+    group, src_group, dst_group : str or list of str
+        Values of either group, of `src_group` and of `dst_group`, which `add_groups` adds.
+    verdict, certainty : str or list of str
+        Values of these columns in a table of `diagnose`.
+    kind : str or list of str
+        Kinds in a table of `findings`.
+    min_score : float
+        Rows of such a table with this `score` or more.
+
+    Attributes
+    ----------
+    clauses
+        The clauses that are given, by name.
+    code
+        The call of ``df.flow.select`` that keeps the same records, as one would write it.
 
     Examples
     --------
-    >>> Selection(dst_port="ssh", action="REJECT")
-    Selection(dst_port=('ssh',), action=('REJECT',))
+    >>> import flowlens as fl
+    >>> chosen = fl.Selection(dst_port="ssh", action="REJECT", src=["10.20.0.0/16", "10.20.0.0/255.255.0.0"])
+    >>> chosen
+    Selection(src='10.20.0.0/16', dst_port=22, action='REJECT')
+    >>> print(chosen.code)
+    df.flow.select(src='10.20.0.0/16', dst_port=22, action='REJECT')
+    >>> print(chosen.sql("duckdb"))
+    "srcaddr" LIKE '10.20.%' AND "dstport" = 22 AND "action" = 'REJECT'
+    >>> print(chosen.insights())
+    filter isIpv4InSubnet(srcAddr, "10.20.0.0/16") and dstPort = 22 and action = "REJECT"
     """
 
     src: Words | None = None
@@ -57,27 +85,31 @@ class Selection:
     time: TimeSpan | None = None
     status: Words | None = None
     group: Words | None = None
+    src_group: Words | None = None
+    dst_group: Words | None = None
+    verdict: Words | None = None
+    certainty: Words | None = None
+    kind: Words | None = None
+    min_score: float | None = None
 
     def __post_init__(self) -> None:
         """Bring every clause into one form, so that equal filters are equal, and find mistakes at once."""
-        for clause in fields(self):
-            value = getattr(self, clause.name)
-            if value is None:
-                continue
-            if clause.name == "time":
-                time_span(value)
-                value = tuple(
-                    moment if moment is None or isinstance(moment, str) else timestamp(moment).isoformat()
-                    for moment in value
-                )
-            else:
-                value = _tuple(value)
-                _CHECKS.get(clause.name, _no_check)(value)
-            object.__setattr__(self, clause.name, value)
+        for name, value in self.clauses.items():
+            object.__setattr__(self, name, spelled(name, value))
+
+    @property
+    def clauses(self) -> dict[str, Any]:
+        """The clauses that are given, by name."""
+        given = ((clause.name, getattr(self, clause.name)) for clause in fields(self))
+        return {name: value for name, value in given if value is not None}
 
     def __repr__(self) -> str:
-        clauses = ((clause.name, getattr(self, clause.name)) for clause in fields(self))
-        return f"Selection({', '.join(f'{name}={value!r}' for name, value in clauses if value is not None)})"
+        return f"Selection({_arguments(self.clauses)})"
+
+    @property
+    def code(self) -> str:
+        """The call of ``df.flow.select`` that keeps the same records, as one would write it."""
+        return f"df.flow.select({_arguments(self.clauses)})"
 
     def mask(self, df: pd.DataFrame) -> np.ndarray:
         """Tell for each record of a frame whether it is selected.
@@ -85,7 +117,7 @@ class Selection:
         Parameters
         ----------
         df : pandas.DataFrame
-            Flow log records.
+            Flow log records, or a table of `diagnose` or `findings`.
 
         Returns
         -------
@@ -96,141 +128,116 @@ class Selection:
         ------
         MissingFieldError
             If a clause needs a field that the frame does not have.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> int(fl.Selection(action="REJECT").mask(df).sum())
+        5144
         """
         mask = np.ones(len(df), bool)
-        for clause in fields(self):
-            value = getattr(self, clause.name)
-            if value is not None:
-                mask &= _MASKS[clause.name](df, value)
+        for name, value in self.clauses.items():
+            mask &= MASKS[name](df, value)
         return mask
 
+    def predicate(self, table: ir.Table) -> ir.BooleanValue:
+        """Return the condition of Ibis by which a table of any engine is filtered.
 
-def _tuple(value: object) -> tuple[object, ...]:
-    return tuple(map(_plain, listed(value)))
+        Parameters
+        ----------
+        table : ibis.Table
+            Records with the columns of a frame, addresses and other words as text, times as Unix seconds.
 
+        Returns
+        -------
+        ibis.expr.types.BooleanValue
+            For ``table.filter``.
 
-def _plain(part: object) -> object:
-    """Return a value as Python's own: that of a frame is numpy's, a network may be one of ipaddress or netaddr."""
-    if isinstance(part, np.generic):
-        return part.item()
-    return str(part) if hasattr(part, "prefixlen") else part
+        Raises
+        ------
+        MissingFieldError
+            If a clause needs a column that the table does not have.
 
+        Examples
+        --------
+        >>> import ibis, flowlens as fl
+        >>> table = ibis.memtable({"srcaddr": ["10.0.0.1", "10.0.1.1"]})
+        >>> table.filter(fl.Selection(src="10.0.0.0/24").predicate(table)).count().execute()
+        1
+        """
+        from flowlens.predicates import predicate
 
-def _no_check(values: tuple[object, ...]) -> None:
-    """Any word may be asked for: another one than AWS writes selects nothing."""
+        return predicate(table, self)
 
+    def sql(self, dialect: str = "duckdb") -> str:
+        """Return the condition of SQL, what stands behind WHERE.
 
-def _check_addresses(values: tuple[object, ...]) -> None:
-    for value in values:
-        network(str(value))
+        Parameters
+        ----------
+        dialect : str
+            ``"duckdb"``, ``"athena"``, ``"spark"``, or another that Ibis knows.
 
+        Returns
+        -------
+        str
+            A condition on the columns of AWS's table definitions: words are text, `start` is in Unix seconds.
 
-def _check_ports(values: tuple[object, ...]) -> None:
-    for value in values:
-        port_range(value)
+        Raises
+        ------
+        ValueError
+            If there is no such dialect.
 
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> print(fl.Selection(port="https", time=("2026-03-10 14:00", None)).sql("athena"))
+        ("srcport" = 443 OR "dstport" = 443) AND "start" >= 1773151200
+        """
+        from flowlens.engine import condition
 
-def _check_protocols(values: tuple[object, ...]) -> None:
-    for value in values:
-        protocol_number(value)  # type: ignore[arg-type]
+        return condition(self.predicate, dialect)
 
+    def insights(self, *, fields: Fields = "default") -> str:
+        """Return the commands of CloudWatch Logs Insights that keep the same records.
 
-def direction_columns(columns: Collection[str]) -> tuple[str, ...]:
-    """Return the columns that tell the direction: AWS's own, and for records without one that of `add_direction`."""
-    there = tuple(column for column in ("flow_direction", "direction") if column in columns)
-    return there or ("flow_direction",)
+        Parameters
+        ----------
+        fields : str or list of str
+            The format of the flow log: its LogFormat, field names, ``"default"`` or ``"tgw"``.
 
+        Returns
+        -------
+        str
+            A ``filter`` command, behind the ``parse`` that a custom format needs; empty where every record is meant.
 
-def port_range(port: object) -> tuple[int, int]:
-    """Return the first and last port that a number, a name or a range ``"8000-8100"`` means."""
-    text = str(port)
-    first, dash, last = text.partition("-")
-    if dash and first.isdigit() and last.isdigit():
-        span = int(first), int(last)
-    else:
-        number = int(text) if text.isdigit() else port_number(text)
-        span = number, number
-    if not 0 <= span[0] <= span[1] <= 65535:
-        raise ValueError(f"{port!r} is no port or range of ports from 0 to 65535")
-    return span
+        Raises
+        ------
+        EngineError
+            If a clause is about something that is not in the log: groups, verdicts, findings.
+        MissingFieldError
+            If a clause needs a field that is not in the format.
 
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> print(fl.Selection(action="REJECT").insights(fields="${srcaddr} ${dstaddr} ${action}"))
+        parse @message "* * *"
+            as srcaddr, dstaddr, action
+        | filter action = "REJECT"
+        """
+        from flowlens.insights import kept_records
+        from flowlens.parse import layout_of
 
-def _of_categories(column: pd.Series, test: Callable[[pd.Index], np.ndarray]) -> np.ndarray:
-    """Apply a test once per distinct value; a missing value never passes."""
-    values = column.array if isinstance(column.dtype, pd.CategoricalDtype) else pd.Categorical(column)
-    passed = np.append(test(values.categories), False)  # code -1, for a missing value, is the last place
-    return np.asarray(passed[values.codes], bool)
-
-
-def _addresses(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
-    def mask(df: pd.DataFrame, prefixes: tuple[str, ...]) -> np.ndarray:
-        return _of_categories(typed(df, name), lambda words: Addresses.parse(words).within(prefixes))
-
-    return mask
-
-
-def _words(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
-    def mask(df: pd.DataFrame, wanted: tuple[str, ...]) -> np.ndarray:
-        return _of_categories(typed(df, name), lambda words: np.asarray(words.isin(wanted)))
-
-    return mask
-
-
-def _ports(name: str) -> Callable[[pd.DataFrame, tuple[object, ...]], np.ndarray]:
-    def mask(df: pd.DataFrame, ports: tuple[object, ...]) -> np.ndarray:
-        column = typed(df, name)
-        found = np.zeros(len(df), bool)
-        for first, last in map(port_range, ports):
-            found |= column.between(first, last).to_numpy(bool, na_value=False)
-        return found
-
-    return mask
-
-
-def _protocols(df: pd.DataFrame, protocols: tuple[str | int, ...]) -> np.ndarray:
-    numbers = [protocol_number(protocol) for protocol in protocols]
-    return typed(df, "protocol").isin(numbers).to_numpy(bool)
-
-
-def _time(df: pd.DataFrame, time: TimeSpan) -> np.ndarray:
-    start, end = time_span(time)
-    seconds = pd.DatetimeIndex(typed(df, "start")).asi8  # a missing time is the least integer, before any span
-    return (seconds >= start) & (seconds < end)
+        return kept_records([[self]], layout_of(fields))
 
 
-def _direction(df: pd.DataFrame, wanted: tuple[str, ...]) -> np.ndarray:
-    first, *second = direction_columns(df.columns)
-    mask = _words(first)(df, wanted)
-    for column in second:
-        mask |= _words(column)(df, wanted) & typed(df, first).isna().to_numpy()
-    return mask
+def _arguments(clauses: Mapping[str, object]) -> str:
+    """Write clauses as arguments: one value by itself, several as a list."""
+    return ", ".join(f"{name}={_written(name, value)}" for name, value in clauses.items())
 
 
-def _either(
-    one: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
-    other: Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray],
-) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
-    return lambda df, values: one(df, values) | other(df, values)
-
-
-_CHECKS: dict[str, Callable[[tuple[object, ...]], None]] = {
-    **dict.fromkeys(("src", "dst", "host"), _check_addresses),
-    **dict.fromkeys(("src_port", "dst_port", "port"), _check_ports),
-    "protocol": _check_protocols,
-}
-
-_MASKS: dict[str, Callable[[pd.DataFrame, Any], np.ndarray]] = {
-    "src": _addresses("srcaddr"),
-    "dst": _addresses("dstaddr"),
-    "host": _either(_addresses("srcaddr"), _addresses("dstaddr")),
-    "src_port": _ports("srcport"),
-    "dst_port": _ports("dstport"),
-    "port": _either(_ports("srcport"), _ports("dstport")),
-    "protocol": _protocols,
-    "action": _words("action"),
-    "interface": _words("interface_id"),
-    "direction": _direction,
-    "time": _time,
-    "status": _words("log_status"),
-    "group": _either(_words("src_group"), _words("dst_group")),
-}
+def _written(name: str, value: Any) -> str:  # noqa: ANN401
+    if name in {"time", "min_score"}:
+        return repr(value)
+    return repr(value[0]) if len(value) == 1 else repr(list(value))

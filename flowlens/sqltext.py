@@ -54,6 +54,16 @@ class SqlText(Narrowing["SqlText"], Enriching["SqlText"], Reductions[str]):
     def __repr__(self) -> str:
         return f"<SQL for {self.dialect}: call an analysis, for example .top_talkers()>"
 
+    def records(self) -> str:
+        """Show the records themselves.
+
+        Returns
+        -------
+        str
+            The text of a query that returns the columns of the log, and those that were added.
+        """
+        return self._reduce("records", lambda flows: flows)
+
     def matrix(self, rows: str = "src_group", cols: str = "dst_group", *, values: Measure = "bytes") -> str:
         """Cross two columns, one row a cell: SQL cannot make columns of values.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from numbers import Real
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["TimeSpan", "time_span", "timestamp", "utc", "whole_seconds", "width_in_seconds"]
+__all__ = ["TimeSpan", "Zone", "time_span", "timestamp", "utc", "whole_seconds", "width_in_seconds"]
 
 #: A time without a zone is UTC, a number is Unix seconds.
 Moment = str | datetime | np.datetime64 | int | float
@@ -18,6 +20,56 @@ TimeSpan = tuple[Moment | None, Moment | None]
 
 _FAR_OFF = 5000  # the year in which milliseconds taken for seconds are
 _EVER = (-(1 << 62), 1 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone to show times in.
+
+    Attributes
+    ----------
+    name
+        What to call it beside the times.
+    info
+        What tells its offset from UTC at any time.
+    """
+
+    name: str
+    info: tzinfo
+
+    @classmethod
+    def of(cls, tz: str) -> Zone:
+        """Find a zone by its IANA name; ``"local"`` is that of the machine.
+
+        Raises
+        ------
+        ValueError
+            If there is no such zone.
+        """
+        if tz == "local":
+            return cls._of_the_machine()
+        try:
+            return cls(tz, ZoneInfo(tz))
+        # A folder of the database, a path out of it, or no text at all.
+        except (KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+            raise ValueError(
+                f"tz={tz!r} is no time zone; give an IANA name like 'Europe/Berlin' or 'UTC', or 'local' for the zone "
+                "of this machine"
+            ) from error
+
+    @classmethod
+    def _of_the_machine(cls) -> Zone:
+        # zoneinfo does not know which zone that is, and the standard library only its offset now, without summer time.
+        from dateutil.tz import gettz, tzlocal
+
+        info = gettz() or tzlocal()
+        year = datetime.now(info).year
+        names = dict.fromkeys(str(datetime(year, month, 1, tzinfo=info).tzname()) for month in (1, 7))
+        return cls(f"local time ({'/'.join(names)})", info)
+
+    def in_words(self, moment: pd.Timestamp) -> str:
+        """Return a time to the second as it is there."""
+        return f"{moment.tz_convert(self.info):%Y-%m-%d %H:%M:%S}"
 
 
 def time_span(span: TimeSpan) -> tuple[int, int]:

@@ -35,6 +35,9 @@ def executed(path: Path) -> nbformat.NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", ()):
+            # Without its state a widget is an error message to who only reads; the picture beside it is not.
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
         if UNCOMPARED in cell.metadata.get("tags", ()):
             # What Spark's JVM says as it starts holds times and the name of the machine.
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

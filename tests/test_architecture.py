@@ -15,21 +15,32 @@ import pytest
 import flowlens as fl
 from flowlens.accessor import FlowAccessor
 from flowlens.insights import InsightsText
-from flowlens.plot import FlowPlot
+from flowlens.plot.pictures import FlowPlot
 from flowlens.sqltext import SqlText
 
 PACKAGE = Path(fl.__file__).parent
 
 #: From the top of the house to the bottom: a room imports only rooms above it.
 ROOMS = [
-    "errors", "badlines", "schema", "timespan", "service", "cidr", "topology", "rules", "address_text", "columns",
-    "selection", "predicates", "abilities", "enrichment", "source", "parse", "stream", "frame", "load", "foreign",
-    "sample", "indicators", "engine", "reduce", "enrich", "prices", "costs", "groups", "narrowing", "enriching",
-    "alarming", "reductions", "partitions", "sqltext", "insights", "aws", "store", "diagnose", "detect", "plot",
-    "judgements", "detecting", "analyses", "advice", "accessor", "flows", "scanning", "simulate",
+    "errors", "badlines", "schema", "timespan", "amounts", "service", "cidr", "topology", "rules", "address_text",
+    "columns", "clauses", "masks", "selection", "predicates", "abilities", "enrichment", "source", "parse", "stream",
+    "frame", "load", "foreign", "sample", "indicators", "engine", "reduce", "enrich", "prices", "costs", "groups",
+    "narrowing", "enriching", "alarming", "reductions", "partitions", "sqltext", "insights", "aws", "store", "diagnose",
+    "detect", "cards", "plot", "judgements", "detecting", "analyses", "advice", "explore", "accessor", "flows",
+    "scanning", "simulate",
 ]  # fmt: skip
 #: Rooms that may be used from above, but only inside a function or for the sake of type annotations.
-LATE = {("plot", "analyses"), ("topology", "rules"), ("topology", "advice")}
+LATE = {
+    ("plot", "analyses"),
+    ("explore", "accessor"),
+    ("topology", "rules"),
+    ("topology", "advice"),
+    # One class has all renderings of a filter; each is loaded when it is asked for.
+    ("selection", "predicates"),
+    ("selection", "engine"),
+    ("selection", "insights"),
+    ("selection", "parse"),
+}
 #: Libraries that one room alone may import, at whatever place.
 OWNERS = {"duckdb": "engine", "matplotlib": "plot", "boto3": "source", "ipywidgets": "explore"}
 
@@ -239,14 +250,19 @@ SIGNATURES = {
     FlowAccessor.add_direction: "self, *, internal=None, topology=None",
     FlowAccessor.add_resources: "self, topology",
     FlowPlot.matrix: "self, rows='src_group', cols='dst_group', *, values='bytes', n=20, ax=None",
-    FlowPlot.conversation: "self, row, *, ax=None",
+    FlowPlot.timeline: "self, *, freq=None, by='action', values='flows', tz='UTC', ax=None",
+    FlowPlot.heatmap: "self, *, values='flows', tz='UTC', ax=None",
+    FlowPlot.coverage: "self, *, n=30, tz='UTC', ax=None",
+    FlowPlot.conversation: "self, row, *, tz='UTC', ax=None",
+    FlowPlot.beacon: "self, row, *, tz='UTC', ax=None",
     FlowAccessor.gaps: "self",
     FlowAccessor.accepted: "self",
     FlowAccessor.rejected: "self",
     FlowAccessor.between: "self, a, b",
     FlowAccessor.host: "self, x",
-    FlowAccessor.select: "self, *, src=None, dst=None, host=None, src_port=None, dst_port=None, port=None, "
-    "protocol=None, action=None, interface=None, direction=None, time=None, status=None, group=None",
+    FlowAccessor.select: "self, selection=None, /, *, src=None, dst=None, host=None, src_port=None, dst_port=None, "
+    "port=None, protocol=None, action=None, interface=None, direction=None, time=None, status=None, group=None, "
+    "src_group=None, dst_group=None, verdict=None, certainty=None, kind=None, min_score=None",
     FlowAccessor.to_parquet: "self, target, *, partition_by=('year', 'month', 'day')",
 }
 

@@ -26,15 +26,26 @@ def rows_of_peers() -> list[list[str]]:
     return rows[2:]
 
 
+def script_of(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
 def test_tables_are_those_of_the_code():
-    spec = importlib.util.spec_from_file_location("render", ROOT / "docs" / "render.py")
-    render = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(render)
+    render = script_of("render")
     for page in render.PAGES:
         text = page.read_text(encoding="utf-8")
         assert render.rendered(text) == text, "run 'make docs'"
     assert "| Athena CSV |" in PAGE
     assert "| `beacon.half_evidence` | 12 |" in DETECTION
+
+
+def test_every_explorer_has_a_picture_that_loads_fast():
+    screenshots = script_of("screenshots")
+    for name in screenshots.EXPLORERS:
+        assert 10_000 < (screenshots.FOLDER / f"{name}.png").stat().st_size < screenshots.MOST_BYTES
 
 
 def test_every_feature_of_other_readers_is_there_and_flowlens_has_it():

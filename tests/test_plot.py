@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib as mpl
 import matplotlib.dates as mdates
 import matplotlib.pyplot as plt
@@ -31,6 +33,8 @@ PICTURES = {
     "top_talkers": lambda plot, **options: plot.top_talkers(**options),
     "ports": lambda plot, **options: plot.ports(**options),
     "matrix": lambda plot, **options: plot.matrix("srcaddr", "dstaddr", **options),
+    "heatmap": lambda plot, **options: plot.heatmap(**options),
+    "coverage": lambda plot, **options: plot.coverage(**options),
 }
 pictures = pytest.mark.parametrize("picture", PICTURES)
 
@@ -78,12 +82,18 @@ def test_a_picture_draws_on_the_axes_it_is_given_and_makes_no_figure(picture):
     assert plt.get_fignums() == [figure.number]
 
 
-@pictures
-@pytest.mark.parametrize("kind", EMPTY)
+#: A NODATA record is no traffic, and covers its time.
+EMPTY_PICTURES = [
+    (picture, kind) for picture in PICTURES for kind in EMPTY if (picture, kind) != ("coverage", "NODATA")
+]
+
+
+@pytest.mark.parametrize(("picture", "kind"), EMPTY_PICTURES)
 def test_a_picture_of_nothing_is_empty_axes_that_can_be_drawn(picture, kind, tmp_path):
     ax = PICTURES[picture](EMPTY[kind].flow.plot)
     assert not drawn(ax)
-    assert [note.get_text() for note in ax.texts] == ["no traffic in these records"]
+    words = "no records" if picture == "coverage" else "no traffic in these records"
+    assert [note.get_text() for note in ax.texts] == [words]
     ax.figure.savefig(tmp_path / "empty.png")
 
 
@@ -123,8 +133,11 @@ def test_a_picture_changes_neither_the_log_nor_the_settings(picture):
 @pictures
 def test_a_picture_has_a_title_and_names_its_measure(picture):
     ax = PICTURES[picture](DF.flow.plot)
-    assert ax.get_title()
-    named = {"timeline": ax.get_ylabel(), "matrix": ax.get_title().split()[0].lower()}
+    assert ax.get_title() or ax.get_title(loc="left")
+    if picture == "coverage":
+        return  # what it counts stands beside each number
+    first_word = ax.get_title().split()[0].lower()
+    named = {"timeline": ax.get_ylabel(), "matrix": first_word, "heatmap": first_word}
     assert named.get(picture, ax.get_xlabel()) in {"flows", "bytes"}
 
 
@@ -172,9 +185,22 @@ def test_the_legend_names_what_splits_the_bins():
     assert names == ["10.0.0.5", "10.0.0.7", "10.0.0.9", "2001:db8::1"]
 
 
-def test_a_split_by_many_values_runs_out_of_colours_but_not_of_bars():
-    df = frame(*[record(srcaddr=f"10.0.0.{n}") for n in range(30)])
-    assert len(df.flow.plot.timeline(by="srcaddr").containers) == 30
+def test_of_a_split_by_many_values_the_largest_have_names_and_the_others_are_summed_up():
+    many = [record(srcaddr=f"10.0.{n // 250}.{n % 250}", bytes=1) for n in range(10_000)]
+    largest = [record(srcaddr=f"192.0.2.{n}", bytes=100 - n) for n in range(7)]
+    df = frame(*many, *largest, record(srcaddr="10.0.0.0", bytes=3, start=START + 300))
+    ax = df.flow.plot.timeline(by="srcaddr", values="bytes")
+    expected = {f"192.0.2.{n}": {0: 100 - n, 300: 0} for n in range(7)}
+    assert stacks(ax) == {**expected, "10,000 others": {0: 10_000, 300: 3}}
+    looks = {(to_hex(bars[0].get_facecolor()), bars[0].get_hatch()) for bars in ax.containers}
+    assert len(looks) == len({hatch for _, hatch in looks}) + 1 == 8, "what is summed up has no hatch, as the first"
+
+
+def test_one_value_more_than_has_a_name_is_shown_by_its_name():
+    df = frame(*[record(dstport=n) for n in (9, 80, 1000, 7, 22, 443, 53, 8080)])
+    ax = df.flow.plot.timeline(by="dstport")
+    assert list(stacks(ax)) == ["7", "9", "22", "53", "80", "443", "1000", "8080"]
+    assert len({(bars[0].get_facecolor(), bars[0].get_hatch()) for bars in ax.containers}) == 8
 
 
 def test_records_without_the_value_that_splits_are_drawn_too():
@@ -221,6 +247,20 @@ def test_amounts_are_written_with_prefixes():
     assert df.flow.plot.ports().xaxis.get_major_formatter()(12_000) == "12 k"
 
 
+@pytest.mark.parametrize(
+    ("amount", "text"), [(999_499, "999 k"), (999_999, "1 M"), (10**9 - 1, "1 G"), (5 * 10**15, "5 P"), (1000, "1 k")]
+)
+def test_an_amount_in_a_cell_has_three_digits_and_the_prefix_they_fit_to(amount, text):
+    ax = frame(record(bytes=amount), record(dstaddr="10.0.0.1", bytes=1)).flow.plot.matrix("srcaddr", "dstaddr")
+    assert f"{text}B" in [note.get_text() for note in ax.texts]
+
+
+def test_there_is_no_half_of_a_flow():
+    ax = frame(record()).flow.plot.timeline()
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["0", "1"]
+
+
 def test_the_time_axis_is_in_utc_whatever_the_machine_says():
     with mpl.rc_context({"timezone": "Asia/Tokyo"}):
         ax = DF.flow.plot.timeline(freq="5min")
@@ -235,6 +275,37 @@ def test_any_width_of_bins_can_be_drawn(freq):
     ax = DF.flow.plot.timeline(freq=freq)
     assert sum(bar.get_height() for bar in ax.patches) == 5
     assert all(np.isfinite(bar.get_x()) for bar in ax.patches)
+
+
+def test_a_long_log_has_wider_bins_by_itself_and_no_more_bars_than_can_be_told_apart():
+    bars = {}
+    for days in (1, 2, 7, 30, 365, 3650):
+        ax = frame(record(), record(start=START + days * 86_400)).flow.plot.timeline()
+        bars[ax.get_title()] = len(ax.patches)
+    weeks = (START + 3650 * 86_400) // (7 * 86_400) - START // (7 * 86_400) + 1
+    assert bars == {
+        "Flows per 5min, UTC": 577, "Flows per 30min, UTC": 337, "Flows per 2h, UTC": 361, "Flows per 1D, UTC": 366,
+        "Flows per 7D, UTC": weeks,
+    }  # fmt: skip
+
+
+def test_more_bars_than_a_picture_can_show_are_refused_with_a_width_that_fits():
+    year = frame(record(), record(start=START + 365 * 86_400 - 1, action="REJECT"))
+    with pytest.raises(
+        ValueError, match=r"freq='1s' makes about 31,5\d\d,\d\d\d bars .*2026-03-10.*2027-03-10"
+    ) as error:
+        year.flow.plot.timeline(freq="1s")
+    fits = re.search(r"freq='(\w+)' fits", str(error.value)).group(1)
+    assert 200 < len(year.flow.plot.timeline(freq=fits).patches) <= 6000
+    plt.close("all")
+    with pytest.raises(ValueError, match=r"freq='2min' makes about 525,600 bars .* freq='12h' fits"):
+        year.flow.plot.timeline(freq="2min")
+    # Whole hours do not tell; then the bins themselves do.
+    minutes = frame(record(start=START + 3599), record(start=START + 3600 + 7199))
+    with pytest.raises(ValueError, match="about 7,201 bars"):
+        minutes.flow.plot.timeline(freq="1s", by=None)
+    assert plt.get_fignums() == []
+    assert len(frame(record(), record(start=START + 5999)).flow.plot.timeline(freq="1s", by=None).patches) == 6000
 
 
 @pytest.mark.parametrize("wrong", [{"freq": "soon"}, {"values": "peers"}])

@@ -588,8 +588,8 @@ def test_an_engine_that_lacks_a_function_is_told_with_the_verb_and_the_function(
 def test_flows_say_what_they_are():
     flows = fl.scan(io.BytesIO(text(RECORDS))).rejected().between("10.0.0.5", "10.0.1.9")
     assert repr(flows) == (
-        "<flow log records in DuckDB, 14 fields, where Selection(action=('REJECT',)), "
-        "where Selection(src=('10.0.0.5',), dst=('10.0.1.9',)) or Selection(src=('10.0.1.9',), dst=('10.0.0.5',))>"
+        "<flow log records in DuckDB, 14 fields, where Selection(action='REJECT'), "
+        "where Selection(src='10.0.0.5', dst='10.0.1.9') or Selection(src='10.0.1.9', dst='10.0.0.5')>"
     )
 
 

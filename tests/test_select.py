@@ -398,7 +398,7 @@ def test_select_and_selection_agree():
 
 
 def test_selection_shows_only_the_clauses_that_were_given():
-    assert repr(Selection(dst_port="ssh", action="REJECT")) == "Selection(dst_port=('ssh',), action=('REJECT',))"
+    assert repr(Selection(dst_port="ssh", action="REJECT")) == "Selection(dst_port=22, action='REJECT')"
 
 
 def test_addresses_with_the_same_number_in_another_family_are_not_taken_for_each_other():

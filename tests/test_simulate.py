@@ -788,4 +788,4 @@ def test_refused_conversations_and_no_others_have_rejects(world):
                 for key in zip(rejects.srcaddr, rejects.dstaddr, rejects.srcport, rejects.dstport, strict=True)
             ]
         ]
-        assert set(own.interface_id) == (set() if pd.isna(row.blocked_by) else {row.interface_id})
+        assert set(own.get("interface_id", ())) == (set() if pd.isna(row.blocked_by) else {row.interface_id})

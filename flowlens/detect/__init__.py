@@ -2,6 +2,7 @@
 
 from flowlens.detect.beats import Beat, Caller
 from flowlens.detect.detector import Detector
+from flowlens.detect.explain import explanation
 from flowlens.detect.hosts import host_scores
 from flowlens.detect.ignore import Ignore, without_ignored
 from flowlens.detect.kinds import DETECTORS
@@ -19,6 +20,7 @@ __all__ = [
     "Ignore",
     "checked_thresholds",
     "detected",
+    "explanation",
     "host_scores",
     "thresholds",
     "without_ignored",

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from flowlens.cidr import listed
+from flowlens.clauses import Ports, Words
 from flowlens.detect.kinds import DETECTORS
-from flowlens.selection import Ports, Selection, Words
+from flowlens.selection import Selection
 from flowlens.timespan import Moment, utc
 
 __all__ = ["Ignore", "without_ignored"]
@@ -67,14 +68,12 @@ class Ignore:
         """Find mistakes at once."""
         if not isinstance(self.reason, str) or not self.reason.strip():
             raise ValueError("fl.Ignore needs a reason: a sentence that says why this may be left out")
-        kinds = () if self.kind is None else tuple(listed(self.kind))
-        wrong = [kind for kind in kinds if kind not in DETECTORS]
-        if wrong:
-            raise ValueError(f"kind={wrong[0]!r} is no kind of finding; there are {', '.join(DETECTORS)}")
-        object.__setattr__(self, "kind", tuple(kind for kind in DETECTORS if kind in kinds))
         object.__setattr__(self, "until", None if self.until is None else utc(self.until))
         selection = self._selection()
-        if not kinds and selection == Selection():
+        wrong = [] if self.kind is None else [kind for kind in listed(self.kind) if kind not in DETECTORS]
+        if wrong:
+            raise ValueError(f"kind={wrong[0]!r} is no kind of finding; there are {', '.join(DETECTORS)}")
+        if not any(name != "kind" or kinds for name, kinds in selection.clauses.items()):
             raise ValueError("fl.Ignore without a clause would hide every finding; say which: src=..., kind=...")
         # In its form, one value or a list: so that rules can be compared and be in a set.
         for clause in {clause.name for clause in fields(selection)} & {clause.name for clause in fields(self)}:
@@ -90,8 +89,6 @@ class Ignore:
     def hides(self, findings: pd.DataFrame) -> np.ndarray:
         """Tell for each finding whether it is left out."""
         hidden = self._selection().mask(findings)
-        if self.kind:
-            hidden &= findings["kind"].isin(list(self.kind)).to_numpy(bool)
         if self.until is not None:
             hidden &= (findings["last"] < self.until).to_numpy(bool)
         return hidden

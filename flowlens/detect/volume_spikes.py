@@ -9,6 +9,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from flowlens.amounts import in_si
 from flowlens.detect.context import with_context
 from flowlens.detect.detector import Detector
 from flowlens.detect.ragged import Ragged
@@ -129,8 +130,8 @@ def _judge(pairs: pd.DataFrame, scene: Scene) -> pd.DataFrame:
             "hours_before": history,
         },
         why=[
-            f"{src} sent {dst} {_size(total)} ({_size(rate)} in one hour), {_against(z, told, used)}, and got "
-            f"{_size(got)} back{'; it had not talked to it before' if new >= 1 else ''}"
+            f"{src} sent {dst} {in_si(total, 'B')} ({in_si(rate, 'B')} in one hour), {_against(z, told, used)}, and "
+            f"got {in_si(got, 'B')} back{'; it had not talked to it before' if new >= 1 else ''}"
             for src, dst, total, rate, z, told, used, got, new in zip(
                 pairs["srcaddr"], pairs["dstaddr"], pairs["bytes"].tolist(), peak.tolist(), deviation.tolist(),
                 known.tolist(), habit.tolist(), pairs["bytes_in"].tolist(), novelty.tolist(), strict=True,
@@ -169,13 +170,6 @@ def _deviation(hours: Sequence[np.ndarray], peak: np.ndarray) -> np.ndarray:
     away = np.log1p(peak) - np.nan_to_num(lists.median)
     spread_of = np.maximum(_LEAST_DEVIATION, _SIGMA * np.nan_to_num(lists.mad))
     return np.where(lists.counts >= _HOURS_OF_HISTORY, away / spread_of, 0.0)
-
-
-def _size(count: float) -> str:
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count:.0f} B"
 
 
 VOLUME_SPIKES = Detector(kind="volume_spike", reduce=_reduce, judge=_judge)

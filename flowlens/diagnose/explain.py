@@ -10,7 +10,12 @@ import pandas as pd
 from flowlens.diagnose.report import COLUMNS
 from flowlens.service import protocol_name, service_names
 
-__all__ = ["ends", "explanation", "row_of_diagnosis", "said"]
+__all__ = [
+    "asked_or_refused", "ends", "explanation", "filter_in_words", "how_much", "row_of_diagnosis", "said", "service",
+    "source", "target", "when",
+]  # fmt: skip
+
+Row = Mapping[str, Any] | pd.Series
 
 _FILTERS = {"SG": "security group", "NACL": "network ACL"}
 _SIDES = {"IN": "inbound", "OUT": "outbound"}
@@ -39,7 +44,7 @@ _VERDICTS = {
 }
 
 
-def explanation(row: Mapping[str, Any] | pd.Series) -> str:
+def explanation(row: Row) -> str:
     """Return the paragraph for a row of `diagnose` or `diagnose_conversation`.
 
     Raises
@@ -49,11 +54,11 @@ def explanation(row: Mapping[str, Any] | pd.Series) -> str:
     """
     row_of_diagnosis(row, "explain")
     verdict, why = f"{said(row)}.", str(row["why"]).rstrip()
-    parts = [_what(row), verdict, why, _assumed(row), _ruled_out(row), _fixed(row), _by(row)]
+    parts = [asked_or_refused(row), verdict, why, _assumed(row), _ruled_out(row), _fixed(row), _by(row)]
     return " ".join(part for part in parts if part)
 
 
-def row_of_diagnosis(row: Mapping[str, Any] | pd.Series, verb: str) -> None:
+def row_of_diagnosis(row: Row, verb: str) -> None:
     """Make sure that it is a row of `diagnose` or `diagnose_conversation`.
 
     Raises
@@ -69,35 +74,44 @@ def row_of_diagnosis(row: Mapping[str, Any] | pd.Series, verb: str) -> None:
         raise ValueError(f"{verb} takes a row of diagnose(), which has {', '.join(missing)}; {example}")
 
 
-def ends(row: Mapping[str, Any] | pd.Series, *, turned: bool = False) -> str:
+def ends(row: Row, *, turned: bool = False) -> str:
     """Return who talks to whom, and how; turned around where the row is about a reply."""
-    src, dst = _source(row), _target(row)
+    src, dst = source(row), target(row)
     if turned:
-        return f"{dst} to {src} ({_service(row, 'srcport')})"
-    return f"{src} to {dst} ({_service(row)})"
+        return f"{dst} to {src} ({service(row, 'srcport')})"
+    return f"{src} to {dst} ({service(row)})"
 
 
-def _what(row: Mapping[str, Any] | pd.Series) -> str:
-    source, target = _source(row), _target(row)
+def asked_or_refused(row: Row) -> str:
+    """Say who asked whom, whether it was refused, where and when."""
     way = {"ingress": "on the way in at", "egress": "on the way out at"}.get(str(row["direction"]), "at")
-    named = _service(row)
+    whole = f"{source(row)} to {target(row)} ({service(row)})"
     if _is_missing(row["first"]):
-        return f"{source} to {target} ({named})."
-    when = f"{_time(row['first'])} and {_time(row['last'])} UTC"
+        return f"{whole}."
     if not row["packets"]:
-        return (
-            f"{source} to {target} ({named}): {_count(row['attempts'], 'conversation')} seen at {row['interface_id']} "
-            f"between {when}."
-        )
-    counts = f"{_count(row['attempts'], 'attempt')}, {_count(row['packets'], 'packet')}"
-    return f"{source} to {target} ({named}) was refused {way} {row['interface_id']}: {counts} between {when}."
+        return f"{whole}: {how_much(row)} seen at {row['interface_id']} between {when(row)}."
+    return f"{whole} was refused {way} {row['interface_id']}: {how_much(row)} between {when(row)}."
 
 
-def _source(row: Mapping[str, Any] | pd.Series) -> str:
+def when(row: Row) -> str:
+    """Return the first and the last time."""
+    return f"{_time(row['first'])} and {_time(row['last'])} UTC"
+
+
+def how_much(row: Row) -> str:
+    """Return what was counted."""
+    if not row["packets"]:
+        return _count(row["attempts"], "conversation")
+    return f"{_count(row['attempts'], 'attempt')}, {_count(row['packets'], 'packet')}"
+
+
+def source(row: Row) -> str:
+    """Return who sent the packets that the row is about."""
     return _end(row["srcaddr"], row["srcport"], "the internet")
 
 
-def _target(row: Mapping[str, Any] | pd.Series) -> str:
+def target(row: Row) -> str:
+    """Return for whom they are."""
     return _end(row["dstaddr"], row["dstport"], "several addresses")
 
 
@@ -109,17 +123,18 @@ def _end(address: object, port: object, otherwise: str) -> str:
     return f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
 
 
-def _service(row: Mapping[str, Any] | pd.Series, port: str = "dstport") -> str:
+def service(row: Row, port: str = "dstport") -> str:
+    """Return protocol and service."""
     if _is_missing(row["protocol"]):
         return "several protocols"
     number = int(row["protocol"])
     name = protocol_name(number)
     name = f"protocol {name}" if name.isdecimal() else name.upper()
-    service = None if _is_missing(row[port]) else service_names().get(int(row[port]))
-    return f"{name}, {service}" if service else name
+    known = None if _is_missing(row[port]) else service_names().get(int(row[port]))
+    return f"{name}, {known}" if known else name
 
 
-def said(row: Mapping[str, Any] | pd.Series) -> str:
+def said(row: Row) -> str:
     """Return the verdict in words, and how certain it is."""
     verdict, certainty = str(row["verdict"]), str(row["certainty"])
     words = _VERDICTS.get(verdict)
@@ -130,13 +145,13 @@ def said(row: Mapping[str, Any] | pd.Series) -> str:
     return f"{how}: {words} ({verdict})"
 
 
-def _assumed(row: Mapping[str, Any] | pd.Series) -> str:
+def _assumed(row: Row) -> str:
     return f"This assumes that {_joined(row['assumptions'])}." if row["assumptions"] else ""
 
 
-def _ruled_out(row: Mapping[str, Any] | pd.Series) -> str:
-    named = [f"{_candidate(name)}" for name in row["candidates"]]
-    excluded = [f"{_candidate(name)}" for name in row["excluded"]]
+def _ruled_out(row: Row) -> str:
+    named = [f"{filter_in_words(name)}" for name in row["candidates"]]
+    excluded = [f"{filter_in_words(name)}" for name in row["excluded"]]
     texts = []
     if len(named) > 1:
         ranked = ", most likely first" if str(row["certainty"]) == "likely" else ""
@@ -146,13 +161,14 @@ def _ruled_out(row: Mapping[str, Any] | pd.Series) -> str:
     return " ".join(texts)
 
 
-def _candidate(name: str) -> str:
+def filter_in_words(name: str) -> str:
+    """Return a candidate like ``NACL_OUT@subnet-...`` in words."""
     layer, _, place = name.partition("@")
     kind, _, side = layer.rpartition("_")
     return f"{_FILTERS[kind]} of {place} {_SIDES[side]}"
 
 
-def _fixed(row: Mapping[str, Any] | pd.Series) -> str:
+def _fixed(row: Row) -> str:
     fix = row.get("fix", ())
     if not isinstance(fix, Sequence) or not len(fix):
         return ""
@@ -160,7 +176,7 @@ def _fixed(row: Mapping[str, Any] | pd.Series) -> str:
     return f"This would open it, checked against a copy of the rules: {commands}."
 
 
-def _by(row: Mapping[str, Any] | pd.Series) -> str:
+def _by(row: Row) -> str:
     records = list(row["records"])
     if not records:
         return ""

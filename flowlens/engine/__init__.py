@@ -5,7 +5,7 @@ from flowlens.engine.frames import flows_of_frame, run, run_categorical, run_on_
 from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.records import Records, Reduction, Step, columns_after, prepared
 from flowlens.engine.results import in_categories
-from flowlens.engine.sql import flows_of_words, lacks, sql, used_columns
+from flowlens.engine.sql import condition, flows_of_words, lacks, sql, used_columns
 from flowlens.engine.tables import TableRecords
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Step",
     "TableRecords",
     "columns_after",
+    "condition",
     "flows_of_frame",
     "flows_of_words",
     "in_categories",

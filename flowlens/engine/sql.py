@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.operations as ops
+import sqlglot
 from ibis.backends.sql import compilers
 from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
 from ibis.config import Config
 
 from flowlens.errors import EngineError
-from flowlens.schema import field_for
+from flowlens.schema import BY_COLUMN, field_for
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -27,6 +28,7 @@ __all__ = [
     "NAME",
     "NUMBERS",
     "PLACES",
+    "condition",
     "duckdb_sql",
     "flows_of_words",
     "lacks",
@@ -43,6 +45,9 @@ NAME = "flows"
 MADE, PLACES, GROUND = "made", "places", "ground"
 
 _KEPT = {MADE, PLACES, GROUND}
+
+#: Columns that records have not, and filters may be about.
+_ADDED_WORDS = ("src_group", "dst_group", "verdict", "certainty", "kind")
 
 NUMBERS = {"uint8": "uint8", "uint16": "uint16", "int64": "int64", "time": "int64"}
 
@@ -139,6 +144,36 @@ def sql(expression: ir.Table, dialect: str) -> str:
     """
     compiler = _compiler(dialect)
     return str(compiler.to_sqlglot(expression).sql(dialect=compiler.dialect, pretty=True))
+
+
+def condition(predicate: Callable[[ir.Table], ir.BooleanValue], dialect: str) -> str:
+    """Print a condition on the records of a table as AWS defines it: what stands behind WHERE.
+
+    Raises
+    ------
+    ValueError
+        If Ibis has no such dialect.
+    """
+    compiler = _compiler(dialect)
+    table = table_named(NAME, {**flows_of_words([*BY_COLUMN, *_ADDED_WORDS]).schema(), "score": "float64"})
+    query = compiler.to_sqlglot(table.filter(predicate(table)))
+    where = query.find(sqlglot.exp.Where)
+    if where is None:  # nothing is left out
+        return "TRUE"
+    return str(_by_hand(where.this).sql(dialect=compiler.dialect))
+
+
+def _by_hand(where: Any) -> Any:  # noqa: ANN401 - sqlglot is typed in part
+    """Write a condition as one would: columns of whatever table it is put behind, and no needless brackets."""
+    for column in where.find_all(sqlglot.exp.Column):
+        column.set("table", None)
+    for brackets in reversed(list(where.find_all(sqlglot.exp.Paren))):
+        inner = brackets.this
+        mixed = isinstance(inner, sqlglot.exp.Connector) and type(brackets.parent) is not type(inner)
+        if not mixed:
+            brackets.replace(inner)
+    bare = where.unnest()
+    return sqlglot.exp.Paren(this=bare) if isinstance(bare, sqlglot.exp.Or) else bare  # so that AND can follow
 
 
 @lru_cache(maxsize=128)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flowlens.alarming import Alarming, Measure
+from flowlens.clauses import Ports
 from flowlens.errors import EngineError
 from flowlens.insights import commands
 from flowlens.insights.filters import any_holds
 from flowlens.insights.log import ENGINE
 from flowlens.insights.queries import Queries
-from flowlens.selection import Ports
 from flowlens.timespan import width_in_seconds
 
 __all__ = ["AlarmQueries"]

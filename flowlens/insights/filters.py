@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from typing import Any, NoReturn
 
 from flowlens.cidr import network
+from flowlens.clauses import port_range
 from flowlens.errors import EngineError
 from flowlens.insights.log import ENGINE, Log
-from flowlens.selection import Selection, port_range
+from flowlens.selection import Selection
 from flowlens.service import protocol_number
 from flowlens.timespan import TimeSpan, time_span
 
@@ -23,8 +23,7 @@ def any_holds(any_of: Iterable[Selection], log: Log) -> str:
 
 def _condition(selection: Selection, log: Log) -> str:
     """Return what a selection asks of a record; empty if nothing."""
-    clauses = ((clause.name, getattr(selection, clause.name)) for clause in fields(selection))
-    parts = [_CLAUSES[name](log, value) for name, value in clauses if value is not None]
+    parts = [_CLAUSES[name](log, value) for name, value in selection.clauses.items()]
     return " and ".join(filter(None, parts))
 
 
@@ -93,13 +92,18 @@ def _time(log: Log, span: TimeSpan) -> str:
     return " and ".join(f"{field} {sign} {seconds}" for sign, moment, seconds in sides if moment is not None)
 
 
-def _group(log: Log, groups: tuple[str, ...]) -> NoReturn:  # noqa: ARG001
-    raise EngineError(
-        "select",
-        ENGINE,
-        "groups",
-        "They are columns of the frame, not of the log; select by the prefixes of the group: src=, dst= or host=.",
-    )
+def _not_logged(what: str, advice: str) -> _Clause:
+    def clause(log: Log, value: object) -> NoReturn:  # noqa: ARG001
+        raise EngineError("select", ENGINE, what, advice)
+
+    return clause
+
+
+_GROUPS = _not_logged(
+    "groups", "They are columns of the frame, not of the log; select by the prefixes of the group: src=, dst= or host=."
+)
+_VERDICTS = _not_logged("verdicts", "They are what df.flow.diagnose() says of records.")
+_SCORES = _not_logged("findings", "They are what df.flow.findings() says of records.")
 
 
 _CLAUSES: dict[str, _Clause] = {
@@ -115,5 +119,7 @@ _CLAUSES: dict[str, _Clause] = {
     "direction": _one_of(_words, "flow_direction"),
     "time": _time,
     "status": _one_of(_words, "log_status"),
-    "group": _group,
+    **dict.fromkeys(("group", "src_group", "dst_group"), _GROUPS),
+    **dict.fromkeys(("verdict", "certainty"), _VERDICTS),
+    **dict.fromkeys(("kind", "min_score"), _SCORES),
 }

@@ -10,7 +10,7 @@ from flowlens.insights.filters import any_holds
 from flowlens.insights.log import ENGINE, Log
 from flowlens.selection import Selection
 
-__all__ = ["Queries"]
+__all__ = ["Queries", "kept_records"]
 
 
 class Queries:
@@ -40,6 +40,13 @@ class Queries:
 
     def _query(self, *written: str) -> str:
         return "\n| ".join(filter(None, (self._log.parse(), *written)))
+
+
+def kept_records(filters: Sequence[Sequence[Selection]], columns: Sequence[str]) -> str:
+    """Return the commands after which only the records are left that are meant; empty where all are."""
+    log = Log(tuple(columns))
+    conditions = list(filter(None, (any_holds(any_of, log) for any_of in filters)))
+    return "\n| ".join(filter(None, (log.parse(), *(f"filter {one}" for one in conditions)))) if conditions else ""
 
 
 def _selections(step: Sequence[Selection] | Enrichment) -> Sequence[Selection]:

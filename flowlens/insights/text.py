@@ -60,6 +60,22 @@ class InsightsText(AlarmQueries, Narrowing["InsightsText"], Reductions[str]):
     def _where(self, any_of: Sequence[Selection]) -> InsightsText:
         return InsightsText(self._log.columns, (*self._filters, any_of))
 
+    def records(self, n: int | None = 1000) -> str:
+        """Show the records themselves, the latest first.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many; as many as there can be where None.
+
+        Returns
+        -------
+        str
+            The text of a query for `@timestamp`, which is the `start` of a record, and the whole record, `@message`.
+        """
+        latest = ["sort @timestamp desc", commands.limit("records", n)]
+        return self._query(*self._filter([]), "display @timestamp, @message", *latest)
+
     def top_talkers(self, n: int | None = 10, *, by: Measure = "bytes", key: str = "srcaddr") -> str:
         """Rank addresses, or the values of any other field, by how much they send.
 

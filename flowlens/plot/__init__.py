@@ -3,11 +3,13 @@
 ::
 
     pictures      what can be drawn
+    timeline      traffic over time
+    heatmap       hours of the day against days
+    coverage      what the log covers, and where it has gaps
+    rankings      the largest as bars, who talks to whom as a matrix
     conversation  a conversation on a time line
     hostile       the rhythm of a beacon, and the highest scores
-    canvas        axes, colours and time, which all share
+    panels        pictures of the explorers' panels
+    artists       what these draw
+    canvas        axes, colours, amounts and time, which all share
 """
-
-from flowlens.plot.pictures import FlowPlot
-
-__all__ = ["FlowPlot"]

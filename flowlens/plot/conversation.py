@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flowlens.diagnose import Course
-from flowlens.plot.canvas import ROLES, axes, in_utc, say_nothing_here
+from flowlens.plot.canvas import ROLES, axes, in_zone, say_nothing_here
+from flowlens.timespan import Zone
 
 __all__ = ["draw_conversation"]
 
@@ -21,7 +22,7 @@ _BAR, _LETTER, _SPACE = 0.006, 0.0085, 0.02
 _SECOND = 1 / 86400
 
 
-def draw_conversation(course: Course, ax: Axes | None) -> Axes:
+def draw_conversation(course: Course, zone: Zone, ax: Axes | None) -> Axes:
     """Draw all records of a conversation, or those nearest to the time of the diagnosis that fit."""
     if course.records.empty:
         ax = axes(ax, 11, 1.5)
@@ -36,9 +37,9 @@ def draw_conversation(course: Course, ax: Axes | None) -> Axes:
     heights = [int(records.loc[records["lane"] == lane, "row"].max()) + 1 for lane in range(len(course.lanes))]
     ax = axes(ax, 11, 1.5 + 0.42 * max(sum(heights), len(heights) * 1.4, 2))
     _draw(ax, records, np.cumsum([0, *heights]), course.lanes)
-    in_utc(ax)
+    in_zone(ax, zone)
     ax.set_title(course.title, loc="left", fontsize="medium")
-    ax.set_xlabel(_below(course, records))
+    ax.set_xlabel(_below(course, records, zone))
     return ax
 
 
@@ -99,12 +100,12 @@ def _draw(ax: Axes, records: pd.DataFrame, tops: np.ndarray, lanes: tuple[str, .
     ax.legend(title="action", frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _below(course: Course, drawn: pd.DataFrame) -> str:
+def _below(course: Course, drawn: pd.DataFrame, zone: Zone) -> str:
     """Say what the axis is, and how much of the conversation is not drawn."""
-    words = "UTC" if len(drawn) <= _WITH_WORDS else "UTC; beside each bar its packets and TCP flags"
+    words = zone.name + ("" if len(drawn) <= _WITH_WORDS else "; beside each bar its packets and TCP flags")
     more = len(course.records) - len(drawn)
     if not more:
         return words
     begin, end = course.records["start"].min(), course.records["end"].max()
-    whole = f"the whole lasts from {begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}"
+    whole = f"the whole lasts from {zone.in_words(begin)} to {zone.in_words(end)}"
     return f"{words}\n{more:,} more record{'' if more == 1 else 's'} of this conversation not drawn; {whole}"

@@ -8,16 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flowlens.detect import Beat
-from flowlens.plot.canvas import BLUE, OTHERS, axes, in_utc, say_nothing_here
+from flowlens.plot.canvas import BLUE, HATCHES, OTHERS, axes, in_zone, say_nothing_here
+from flowlens.timespan import Zone
 
 __all__ = ["draw_beacon", "draw_findings"]
 
-#: A bar of a finding has the colour and the hatch of its kind.
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--", "||", "//..", "xx..")
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 
 
-def draw_beacon(beat: Beat, ax: Axes | None) -> Axes:
+def draw_beacon(beat: Beat, zone: Zone, ax: Axes | None) -> Axes:
     """Draw each event by its time and by how long it had been silent before: a rhythm is a line."""
     ax = axes(ax, 9, 3.2)
     ax.set_title(beat.title, loc="left", fontsize="medium")
@@ -46,10 +45,10 @@ def draw_beacon(beat: Beat, ax: Axes | None) -> Axes:
         )  # fmt: skip
     beyond = int((gaps / length > top).sum())
     ax.set_ylim(0, top)
-    in_utc(ax)
+    in_zone(ax, zone)
     said = f"{len(beat.times):,} events, {evidence['class']}" if "class" in evidence else f"{len(beat.times):,} events"
     more = f"; {beyond:,} longer silences lie above" if beyond else ""
-    ax.set(ylabel=f"silence before, {unit}", xlabel=f"UTC; {said}{more}")
+    ax.set(ylabel=f"silence before, {unit}", xlabel=f"{zone.name}; {said}{more}")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
@@ -70,7 +69,7 @@ def draw_findings(found: pd.DataFrame, n: int, ax: Axes | None) -> Axes:
         places = np.flatnonzero(shown["kind"] == kind)
         ax.barh(
             places, shown["score"].to_numpy()[places], color=colours[number % len(colours)],
-            hatch=_HATCHES[number % len(_HATCHES)], edgecolor="white", linewidth=0, label=kind.replace("_", " "),
+            hatch=HATCHES[number % len(HATCHES)], edgecolor="white", linewidth=0, label=kind.replace("_", " "),
         )  # fmt: skip
     ax.set_yticks(range(len(shown)), _labels(shown))
     ax.invert_yaxis()

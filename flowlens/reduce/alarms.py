@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from flowlens.clauses import Ports
 from flowlens.predicates import matching
 from flowlens.reduce.records import remembered, says, total, traffic
 from flowlens.reduce.summary import in_bins, need_measure, ranked, share, volumes
-from flowlens.selection import Ports, Selection
+from flowlens.selection import Selection
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

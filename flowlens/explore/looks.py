@@ -1,0 +1,89 @@
+"""How controls look: layouts and styles that they share.
+
+A front end makes a model of each, so sharing them halves how many there are, and how long the first view takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from ipywidgets.widgets.widget_description import DescriptionStyle
+from ipywidgets.widgets.widget_string import HTMLStyle
+
+__all__ = ["Looks"]
+
+#: A front end leaves two pixels around each control.
+_WIDE = "calc(100% - 4px)"
+
+
+class Looks:
+    """Makes controls that share their looks; one for each explorer."""
+
+    def __init__(self) -> None:
+        self._wide = widgets.Layout(width=_WIDE)
+        # Nothing below a text moves where it becomes longer.
+        self._two_lines = widgets.Layout(width=_WIDE, min_height="52px")
+        self._narrow = widgets.Layout(width="auto")
+        self._plain = widgets.Layout()
+        self._wrapped = widgets.Layout(flex_flow="row wrap", min_height="32px")
+        self._parts = {part: widgets.Layout(width=part) for part in ("33%", "66%")}
+        self._words, self._button = HTMLStyle(), widgets.ButtonStyle()
+        self._described = DescriptionStyle()
+
+    def image(self) -> widgets.Image:
+        """Return room for a picture."""
+        return widgets.Image(format="png", layout=self._wide)
+
+    def words(self, value: str = "") -> widgets.HTML:
+        """Return room for words."""
+        return widgets.HTML(value, layout=self._wide, style=self._words)
+
+    def twin(self) -> widgets.HTML:
+        """Return room for what a picture says in words: up to two lines."""
+        return widgets.HTML(layout=self._two_lines, style=self._words)
+
+    def scrolled(self, height: str) -> widgets.HTML:
+        """Return room of one height for words that may be many, so that nothing below them moves."""
+        return widgets.HTML(layout=widgets.Layout(width=_WIDE, height=height, overflow="auto"), style=self._words)
+
+    def button(self, label: str, tip: str, act: Callable[[Any], None]) -> widgets.Button:
+        """Return a button that does something."""
+        button = widgets.Button(description=label, tooltip=tip, layout=self._narrow, style=self._button)
+        button.on_click(act)
+        return button
+
+    def pressed(self, label: str, tip: str) -> widgets.ToggleButton:
+        """Return a button that stays pressed."""
+        return widgets.ToggleButton(description=label, tooltip=tip, layout=self._narrow)
+
+    def code(self, tip: str) -> widgets.Textarea:
+        """Return room for code to copy."""
+        return widgets.Textarea(rows=3, tooltip=tip, layout=self._wide)
+
+    def choices(self, options: Sequence[str], tip: str, description: str = "") -> widgets.ToggleButtons:
+        """Return a row of buttons of which one is pressed."""
+        buttons = widgets.ToggleButtons(options=options, tooltip=tip, description=description, layout=self._narrow)
+        buttons.style.button_width = "auto"
+        return buttons
+
+    def picked(self, rows: int, tip: str) -> widgets.SelectMultiple:
+        """Return a list of which several lines can be picked."""
+        return widgets.SelectMultiple(rows=rows, tooltip=tip, layout=self._wide, style=self._described)
+
+    def picked_one(self, rows: int, tip: str) -> widgets.Select:
+        """Return a list of which one line can be picked."""
+        return widgets.Select(rows=rows, tooltip=tip, layout=self._wide, style=self._described)
+
+    def beside(self, children: Sequence[widgets.Widget]) -> widgets.HBox:
+        """Return a row of controls, which goes on below where there is no room."""
+        return widgets.HBox(children, layout=self._wrapped)
+
+    def below(self, children: Sequence[widgets.Widget], part: str = "") -> widgets.VBox:
+        """Return a column of controls, as wide as there is room or a part of that."""
+        return widgets.VBox(children, layout=self._parts[part] if part else self._plain)
+
+    def row(self, children: Sequence[widgets.Widget]) -> widgets.HBox:
+        """Return columns beside each other."""
+        return widgets.HBox(children, layout=self._plain)

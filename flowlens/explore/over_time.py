@@ -1,0 +1,166 @@
+"""A measure over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+
+from flowlens.explore.crossfilter import Categories, Crossfilter
+from flowlens.explore.looks import Looks
+from flowlens.explore.moves import MOVES, Move
+from flowlens.explore.panels import Choose, Panel, View
+from flowlens.explore.patience import Patience
+from flowlens.explore.words import amount, edges_of, in_zone, length, short, span, ticks, width_of
+from flowlens.plot.artists import Stack, StackData
+from flowlens.plot.panels import Picture
+from flowlens.selection import Selection
+from flowlens.timespan import time_span
+
+__all__ = ["TimePanel"]
+
+
+class TimePanel(Panel[StackData]):
+    """A measure over time, with a slider for the span, stacked by something, with buttons to pick of that.
+
+    Parameters
+    ----------
+    series
+        What it is stacked by; None for no stack.
+    clause
+        The clause of a pick among the series.
+    """
+
+    artists = Stack
+
+    def __init__(
+        self, cross: Crossfilter, choose: Choose, series: Categories | None, clause: str, looks: Looks
+    ) -> None:
+        super().__init__(cross, choose)
+        self._clause = clause
+        self.own = frozenset({"time", clause} if series is not None else {"time"})
+        self.renew(cross, series)
+        self._picture = Picture(Stack)
+        self.image = looks.image()
+        self.slider = widgets.SelectionRangeSlider(
+            options=[("", 0), (" ", 1)], description="Time", continuous_update=False,
+            layout=widgets.Layout(width="56%"), tooltip="Time: arrow keys move the ends",
+        )  # fmt: skip
+        self.twin = looks.twin()
+        self.slider.observe(self._picked, "index")
+        # Keys that reach a button wherever the page is: JupyterLab keeps arrows for itself (ipywidgets issue 3912).
+        self._span, self._moving = (0, 1), Patience(self._slide)
+        self._buttons = [looks.button(label, tip, partial(self._move, move)) for label, tip, move in MOVES]
+        controls = [self.slider, *self._buttons]
+        if series is not None:
+            self.kinds = looks.choices(["all", *map(str, series.names)], f"Pick by {clause}")
+            self.kinds.observe(self._picked_kind, "value")
+            controls.append(self.kinds)
+        self.widget = looks.below([self.image, looks.beside(controls), self.twin])
+
+    def _move(self, move: Move, _: widgets.Button) -> None:
+        self._span = move(*self._span, len(self.edges) - 1)
+        self._moving.ask()
+
+    def _slide(self) -> None:
+        self.slider.index = self._span
+
+    def renew(self, cross: Crossfilter, series: Categories | None) -> None:
+        """Show another table from now on."""
+        self.cross, self._series = cross, series
+        begin, end = cross.span() or (0, 1)
+        self.edges = edges_of(begin, end, width_of(begin, end))
+        self._codes = self._coded()
+        self._zone = ""  # the slider has other times, too
+        self.forget()
+
+    def _coded(self) -> Categories:
+        """Return for each row its bin and its series in one number."""
+        width, count = int(self.edges[1] - self.edges[0]), len(self.edges) - 1
+        bins = self.cross.bins(int(self.edges[0]), width, count)
+        if self._series is None:
+            return Categories(bins, pd.RangeIndex(count))
+        kinds = self._series.count + 1
+        codes: np.ndarray = bins * kinds + self._series.codes
+        codes[bins == count] = count * kinds
+        return Categories(codes, pd.RangeIndex(count * kinds))
+
+    def _sums(self, selection: Selection, measure: str) -> np.ndarray:
+        return self.cross.sums(self._codes, measure, self.others(selection)).reshape(len(self.edges) - 1, -1)
+
+    def look(self, view: View) -> tuple[StackData, None]:
+        """Return what to draw."""
+        sums = self._sums(view.filter, view.measure)
+        names = ["all"] if self._series is None else [*map(str, self._series.names), f"no {self._clause}"]
+        series = {name: sums[:, place] for place, name in enumerate(names) if sums[:, place].any() or len(names) == 1}
+        picked = view.filter.clauses.get(self._clause) if self._series is not None else None
+        if picked is not None:
+            series = {name: amounts for name, amounts in series.items() if name in picked}
+        ghost = None if view.compared is None else self._sums(view.compared, view.measure).sum(axis=1)
+        width = int(self.edges[1] - self.edges[0])
+        data = StackData(
+            edges=self.edges.astype(float),
+            series=series,
+            names=names,
+            ghost=ghost,
+            chosen=self._chosen(view.filter),
+            title=f"{view.measure} per {length(width)}, {view.zone}",
+            ticks=ticks(self.edges, view.zone),
+            amount=partial(short, measure=view.measure),
+        )
+        return data, None
+
+    def _chosen(self, selection: Selection) -> tuple[int, int] | None:
+        """Return the bins that the time clause touches."""
+        if selection.time is None:
+            return None
+        begin, end = time_span(selection.time)
+        first = int(np.clip(np.searchsorted(self.edges, begin, side="right") - 1, 0, len(self.edges) - 2))
+        last = int(np.clip(np.searchsorted(self.edges, end, side="left"), first + 1, len(self.edges) - 1))
+        return first, last
+
+    def show(self, data: StackData, more: None, view: View) -> None:  # noqa: ARG002
+        """Bring the widgets up to date."""
+        if self._zone != view.zone:
+            self._zone = view.zone
+            form = _form(int(self.edges[1] - self.edges[0]))
+            self.slider.options = [(in_zone(edge, view.zone).strftime(form), int(edge)) for edge in self.edges]
+        self._span = data.chosen or (0, len(self.edges) - 1)
+        self.slider.index = self._span
+        if self._series is not None:
+            picked = view.filter.clauses.get(self._clause, ("all",))
+            self.kinds.value = picked[0] if len(picked) == 1 and picked[0] in self.kinds.options else None
+        self.image.value = self._picture.png(data)
+        self.twin.value = escape(self._said(data, view))
+
+    def _said(self, data: StackData, view: View) -> str:
+        stacked = sum(data.series.values(), np.zeros(len(self.edges) - 1))
+        if not stacked.any():
+            return "Time line: nothing here."
+        most = int(stacked.argmax())
+        parts = ", ".join(f"{name} {amount(sums.sum(), view.measure)}" for name, sums in data.series.items())
+        peak = span(int(self.edges[most]), int(self.edges[most + 1]), view.zone)
+        return f"Time line: {parts}; most in {peak} with {amount(stacked[most], view.measure)}."
+
+    def _picked(self, change: Mapping[str, Any]) -> None:
+        first, last = change["new"]
+        whole = first == 0 and last == len(self.edges) - 1
+        if first == last:
+            first, last = (first, last + 1) if last < len(self.edges) - 1 else (first - 1, last)
+        span_of = None if whole else (int(self.edges[first]), int(self.edges[last]))
+        self.choose({"time": span_of})
+
+    def _picked_kind(self, change: Mapping[str, Any]) -> None:
+        self.choose({self._clause: None if change["new"] == "all" else change["new"]})
+
+
+def _form(width: int) -> str:
+    """Return how edges of bins are written beside the slider, where there is room for twenty letters."""
+    if width < 60:
+        return "%H:%M:%S"
+    return "%d %H:%M" if width < 86_400 else "%m-%d"

@@ -1,0 +1,391 @@
+"""What the panels of the explorers draw: artists that are made once and then get other values.
+
+A figure that is made anew takes five times as long as one whose artists get new values, and flickers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from flowlens.plot.canvas import BLUE, OTHERS, ROLES
+
+__all__ = [
+    "INK", "Artists", "Bars", "BarsData", "Cells", "CellsData", "Dots", "DotsData", "Lanes", "LanesData", "Stack",
+    "StackData", "WideBars",
+]  # fmt: skip
+
+#: Four and a half times as dark as white and as light as black: words that can be read on light and on dark pages.
+INK = "#777777"
+_GHOST = "#999999"
+_CHOSEN = "#D55E00"
+
+#: Colour and hatch of series that are neither accepted nor refused.
+_LOOKS = ((BLUE, ""), (OTHERS[2], "///"), (OTHERS[0], "..."), (OTHERS[1], "xxx"), (OTHERS[3], "\\\\\\"), (_GHOST, "++"))
+
+Data_contra = TypeVar("Data_contra", contravariant=True)
+
+
+class Artists(Protocol[Data_contra]):
+    """Artists on one pair of axes."""
+
+    #: Width and height in inches, and left, right, top and bottom of the axes in it.
+    size: ClassVar[tuple[float, float]]
+    margins: ClassVar[tuple[float, float, float, float]]
+
+    def __init__(self, ax: Axes) -> None:
+        """Take the axes to draw on."""
+
+    def update(self, data: Data_contra) -> None:
+        """Show other values."""
+
+
+@dataclass(frozen=True)
+class StackData:
+    """Amounts over time.
+
+    Attributes
+    ----------
+    edges
+        Of the bins, as they are written below, one more than bins.
+    series
+        Amounts by bin for each name, stacked in this order.
+    names
+        All there may be, in an order that gives each its look.
+    ghost
+        All of what is compared with; None where nothing is.
+    chosen
+        The first bin that is chosen and the one behind the last; None where all are.
+    title, ticks, amount
+        What it shows, where and what to write below, and how to write an amount.
+    """
+
+    edges: np.ndarray
+    series: dict[str, np.ndarray]
+    names: Sequence[str]
+    ghost: np.ndarray | None
+    chosen: tuple[int, int] | None
+    title: str
+    ticks: Sequence[tuple[float, str]]
+    amount: Callable[[float], str]
+
+
+class Stack:
+    """Stacked steps over time."""
+
+    size: ClassVar = (13.2, 2.0)
+    margins: ClassVar = (0.06, 0.965, 0.88, 0.14)
+
+    def __init__(self, ax: Axes) -> None:
+        self._ax = ax
+        self._steps: dict[str, object] = {}
+        self._ghost = ax.stairs([0.0], [0.0, 1.0], color=_GHOST, linewidth=1.2, zorder=3)
+        self._outside = [ax.axvspan(0, 0, color=INK, alpha=0.18, linewidth=0, zorder=2) for _ in range(2)]
+        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+
+    def update(self, data: StackData) -> None:
+        """Show other values."""
+        ax, floor = self._ax, np.zeros(len(data.edges) - 1)
+        for name in self._steps.keys() - data.series.keys():
+            self._steps.pop(name).remove()  # type: ignore[attr-defined]
+        for name, amounts in data.series.items():
+            if name not in self._steps:
+                colour, hatch = ROLES.get(name) or _LOOKS[data.names.index(name) % len(_LOOKS)]
+                self._steps[name] = ax.stairs(
+                    [0.0], [0.0, 1.0], baseline=0.0, fill=True, facecolor=colour, hatch=hatch, edgecolor="white",
+                    linewidth=0, label=name, zorder=1,
+                )  # fmt: skip
+            self._steps[name].set_data(floor + amounts, data.edges, floor)  # type: ignore[attr-defined]
+            floor = floor + amounts
+        ghost = np.zeros(len(floor)) if data.ghost is None else data.ghost
+        self._ghost.set_data(ghost, data.edges, 0)
+        self._ghost.set_visible(data.ghost is not None)
+        first, last = data.edges[0], data.edges[-1]
+        chosen = (first, last) if data.chosen is None else tuple(data.edges[list(data.chosen)])
+        for span, (begin, end) in zip(self._outside, ((first, chosen[0]), (chosen[1], last)), strict=True):
+            span.set_x(begin)
+            span.set_width(end - begin)
+        top = max(floor.max(initial=0.0), ghost.max(initial=0.0))
+        ax.set_xlim(first, last)
+        ax.set_ylim(0, top * 1.05 or 1)
+        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
+        ax.set_yticks([0, top], ["0", data.amount(top)]) if top else ax.set_yticks([])
+        ax.set_title(data.title)
+        self._said.set_text("" if top else "nothing here")
+        shown = [self._steps[name] for name in data.series]
+        legend = ax.legend(
+            handles=shown, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=max(len(shown), 1), frameon=False,
+            fontsize=8, borderpad=0,
+        )  # fmt: skip
+        legend.set_visible(len(data.names) > 1)
+
+
+@dataclass(frozen=True)
+class BarsData:
+    """Amounts by name, largest first.
+
+    Attributes
+    ----------
+    names, amounts
+        What is ranked.
+    chosen
+        Which of them are; none where all are.
+    ghosts
+        Those of what is compared with; None where nothing is.
+    title, amount
+        What it shows, and how to write an amount.
+    """
+
+    names: Sequence[str]
+    amounts: np.ndarray
+    chosen: Sequence[bool]
+    ghosts: np.ndarray | None
+    title: str
+    amount: Callable[[float], str]
+
+
+class Bars:
+    """Horizontal bars with their names on the left and their amounts behind them."""
+
+    _most_letters = 27
+
+    size: ClassVar = (4.4, 2.3)
+    margins: ClassVar = (0.4, 0.86, 0.9, 0.02)
+
+    def __init__(self, ax: Axes, places: int = 10) -> None:
+        self._ax = ax
+        at = range(places)
+        self._bars = ax.barh(list(at), np.zeros(places), height=0.72, color=BLUE, edgecolor="white", linewidth=0)
+        self._ghosts = ax.barh(list(at), np.zeros(places), height=0.86, fill=False, edgecolor=_GHOST, linewidth=1.2)
+        self._names = [ax.text(-0.02, place, "", ha="right", va="center", clip_on=False) for place in at]
+        self._amounts = [ax.text(0, place, "", ha="left", va="center", clip_on=False) for place in at]
+        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        ax.set(ylim=(places - 0.4, -0.6), xlim=(0, 1), xticks=[], yticks=[])
+        ax.spines[["bottom", "left"]].set_visible(False)
+
+    def update(self, data: BarsData) -> None:
+        """Show other values."""
+        most = max(data.amounts.max(initial=0.0), 0.0 if data.ghosts is None else data.ghosts.max(initial=0.0)) or 1.0
+        for place, (bar, ghost, name, amount) in enumerate(
+            zip(self._bars, self._ghosts, self._names, self._amounts, strict=True)
+        ):
+            there = place < len(data.names)
+            value = data.amounts[place] / most if there else 0.0
+            before = data.ghosts[place] / most if there and data.ghosts is not None else 0.0
+            chosen = there and (not any(data.chosen) or data.chosen[place])
+            bar.set(width=value, alpha=1.0 if chosen else 0.35)
+            ghost.set(width=before, visible=before > 0)
+            name.set_text(_shortened(data.names[place], self._most_letters) if there else "")
+            name.set_fontweight("bold" if any(data.chosen) and chosen else "normal")
+            amount.set(x=max(value, before) + 0.015, text=data.amount(data.amounts[place]) if there else "")
+        left, right, *_ = self.margins
+        self._ax.set_title(data.title, x=(0.02 - left) / (right - left))
+        self._said.set_text("" if len(data.names) else "nothing here")
+
+
+class WideBars(Bars):
+    """The same with room for long names."""
+
+    _most_letters = 70
+    size: ClassVar = (8.8, 2.3)
+    margins: ClassVar = (0.5, 0.93, 0.9, 0.02)
+
+
+def _shortened(name: str, most: int = 27) -> str:
+    """Leave out the middle: both ends of an address or id tell more."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+@dataclass(frozen=True)
+class CellsData:
+    """Amounts that two things have in common.
+
+    Attributes
+    ----------
+    rows, columns, amounts
+        Names, and the amount of each row and column.
+    chosen
+        The places of rows and columns that are chosen.
+    title, amount
+        What it shows, and how to write an amount.
+    """
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    amounts: np.ndarray
+    chosen: Sequence[tuple[int, int]]
+    title: str
+    amount: Callable[[float], str]
+
+
+class Cells:
+    """A heat map with the amounts in its cells, on a logarithmic scale."""
+
+    size: ClassVar = (8.8, 3.4)
+    margins: ClassVar = (0.2, 0.99, 0.93, 0.2)
+
+    def __init__(self, ax: Axes, places: int = 8) -> None:
+        self._ax, self._places = ax, places
+        empty = np.ma.masked_all((places, places))
+        self._colours = ax.imshow(empty, cmap="cividis_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        self._texts = [
+            [ax.text(column, row, "", ha="center", va="center", fontsize=8) for column in range(places)]
+            for row in range(places)
+        ]
+        self._frames = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=_CHOSEN, linewidth=2.5) for _ in range(places)]
+        for frame in self._frames:
+            ax.add_patch(frame)
+        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        ax.tick_params(length=0)
+        ax.spines[["bottom", "left"]].set_visible(False)
+
+    def update(self, data: CellsData) -> None:
+        """Show other values."""
+        ax, (rows, columns) = self._ax, data.amounts.shape
+        amounts = np.zeros((self._places, self._places))
+        amounts[:rows, :columns] = data.amounts
+        shade = np.log1p(amounts)
+        shade /= shade.max() or 1.0
+        self._colours.set_data(np.ma.masked_where(amounts == 0, shade))
+        for (row, column), amount in np.ndenumerate(amounts):
+            text = self._texts[row][column]
+            text.set_text(data.amount(amount) if amount else "")
+            text.set_color("white" if shade[row, column] > 0.55 else "black")  # more is darker
+        for place, frame in enumerate(self._frames):
+            there = place < len(data.chosen)
+            frame.set_visible(there)
+            if there:
+                row, column = data.chosen[place]
+                frame.set_xy((column - 0.5, row - 0.5))
+        ax.set(xlim=(-0.5, max(columns, 1) - 0.5), ylim=(max(rows, 1) - 0.5, -0.5))
+        ax.set_xticks(range(columns), [_shortened(name, 18) for name in data.columns], rotation=25, ha="right")
+        ax.set_yticks(range(rows), [_shortened(name, 20) for name in data.rows])
+        left, right, *_ = self.margins
+        ax.set_title(data.title, x=(0.01 - left) / (right - left))
+        self._said.set_text("" if amounts.any() else "nothing here")
+
+
+@dataclass(frozen=True)
+class LanesData:
+    """What there is of each name over time.
+
+    Attributes
+    ----------
+    names
+        Of the lanes, from the top.
+    edges
+        Of the bins, as they are written below, one more than bins.
+    present, lost
+        Amounts by lane and bin: of what is there, and of what is known to be lost.
+    chosen
+        Which lanes are; none where all are.
+    title, ticks
+        What it shows, and where and what to write below.
+    """
+
+    names: Sequence[str]
+    edges: np.ndarray
+    present: np.ndarray
+    lost: np.ndarray
+    chosen: Sequence[bool]
+    title: str
+    ticks: Sequence[tuple[float, str]]
+
+
+class Lanes:
+    """One lane a name: filled where there are records, marked where some were lost, empty where there is nothing."""
+
+    size: ClassVar = (13.2, 3.4)
+    margins: ClassVar = (0.17, 0.965, 0.92, 0.09)
+
+    def __init__(self, ax: Axes, places: int = 16) -> None:
+        self._ax, self._places = ax, places
+        colours = LinearSegmentedColormap.from_list("presence", ["#9ecae1", BLUE])
+        self._image = ax.imshow(
+            np.ma.masked_all((places, 1)), cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
+            extent=(0, 1, places - 0.5, -0.5),
+        )  # fmt: skip
+        (self._marks,) = ax.plot([], [], "x", color=_CHOSEN, markersize=5, label="SKIPDATA: records were lost")
+        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), frameon=False, fontsize=8, borderpad=0)
+        ax.tick_params(axis="y", length=0)
+
+    def update(self, data: LanesData) -> None:
+        """Show other values."""
+        ax, lanes = self._ax, len(data.names)
+        shade = np.log1p(data.present)
+        shade /= shade.max(initial=0.0) or 1.0
+        shown = np.ma.masked_where(data.present == 0, shade) if lanes else np.ma.masked_all((1, 1))
+        self._image.set_data(shown)
+        self._image.set_extent((data.edges[0], data.edges[-1], max(lanes, 1) - 0.5, -0.5))
+        row, column = np.nonzero(data.lost)
+        middles = (data.edges[:-1] + data.edges[1:]) / 2
+        self._marks.set_data(middles[column], row)
+        ax.set_xlim(data.edges[0], data.edges[-1])
+        ax.set_ylim(max(lanes, 1) - 0.5, -0.5)
+        ax.set_yticks(range(lanes), [_shortened(name) for name in data.names])
+        for label, chosen in zip(ax.get_yticklabels(), data.chosen, strict=False):
+            label.set_fontweight("bold" if chosen else "normal")
+        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
+        left, right, *_ = self.margins
+        ax.set_title(data.title, x=(0.01 - left) / (right - left))
+        self._said.set_text("" if lanes else "nothing here")
+
+
+@dataclass(frozen=True)
+class DotsData:
+    """Events by their time and something else.
+
+    Attributes
+    ----------
+    times, heights
+        One of each an event.
+    span
+        First and last time to show.
+    title, ticks, levels
+        What it shows, and where and what to write below and on the left: numbers where there are no levels.
+    """
+
+    times: np.ndarray
+    heights: np.ndarray
+    span: tuple[float, float]
+    title: str
+    ticks: Sequence[tuple[float, str]]
+    levels: Sequence[tuple[float, str]]
+
+
+class Dots:
+    """A dot for each event."""
+
+    size: ClassVar = (13.2, 2.4)
+    margins: ClassVar = (0.14, 0.965, 0.88, 0.14)
+
+    def __init__(self, ax: Axes) -> None:
+        self._ax = ax
+        (self._dots,) = ax.plot([], [], "o", color=BLUE, markersize=4, alpha=0.7)
+        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
+
+    def update(self, data: DotsData) -> None:
+        """Show other values."""
+        ax = self._ax
+        self._dots.set_data(data.times, data.heights)
+        low, high = (data.heights.min(), data.heights.max()) if len(data.heights) else (0.0, 1.0)
+        room = (high - low) * 0.08 or 1.0
+        ax.set_xlim(*data.span)
+        ax.set_ylim(low - room, high + room)
+        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
+        if data.levels:
+            ax.set_yticks([place for place, _ in data.levels], [_shortened(text) for _, text in data.levels])
+        else:
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            ax.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+        ax.set_title(data.title)
+        self._said.set_text("" if len(data.times) else "nothing here")
