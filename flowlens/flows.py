@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pandas as pd
 
@@ -75,6 +75,14 @@ class Flows(Analyses, Narrowing["Flows"], Enriching["Flows"]):
             for step in self._steps
         )
         return f"<flow log records in {self._records.engine}, {len(self.fields)} fields{done}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name == "explore":
+            raise AttributeError(
+                "explorers look at a frame: take a part of these records that fits into memory, for example "
+                "log.select(time=(..., ...)).collect().flow.explore()"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def flow(self) -> Flows:

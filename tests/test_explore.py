@@ -218,6 +218,12 @@ def test_buttons_move_the_span_of_time(press, clause):
     assert explorer.filter.clauses.get("time") == whole
 
 
+def test_a_time_outside_of_the_log_is_no_span_that_runs_backwards():
+    for time in (("2030-01-01", "2030-01-02"), (None, "2020-01-01"), ("2030-01-01", None)):
+        explorer = made("traffic", filter=fl.Selection(time=time))
+        assert status(explorer) == "0 of 79,072 flows · 0 B of 27.7 GB · none of the time of the log"
+
+
 def test_a_time_that_lies_between_bins_is_kept_as_it_is():
     between = fl.Selection(time=("2026-03-10 04:03:20", "2026-03-10 04:59"))
     explorer = made("traffic", filter=between)

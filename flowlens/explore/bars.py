@@ -20,8 +20,6 @@ from flowlens.selection import Selection
 
 __all__ = ["BarsPanel", "HistogramPanel"]
 
-_MOST_BARS = 10
-
 
 @dataclass(frozen=True)
 class _Sums:
@@ -74,12 +72,12 @@ class BarsPanel(Panel[BarsData]):
 
     def _largest(self, sums: np.ndarray, selection: Selection) -> list[int]:
         """Return the places of the largest, what is picked among them however small."""
-        most = min(_MOST_BARS, len(sums))
+        most = min(Bars.most, len(sums))
         largest = np.argpartition(sums, len(sums) - most)[len(sums) - most :] if most else np.empty(0, np.int64)
         largest = largest[np.lexsort((largest, -sums[largest]))]
         top = [int(place) for place in largest if sums[place] > 0]
-        picked = [place for place in self._picked_places(selection) if place not in top][:_MOST_BARS]
-        return [*top[: _MOST_BARS - len(picked)], *picked]
+        picked = [place for place in self._picked_places(selection) if place not in top][: Bars.most]
+        return [*top[: Bars.most - len(picked)], *picked]
 
     def _picked_places(self, selection: Selection) -> list[int]:
         return self._categories.places(self._picks.names(selection))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flowlens.abilities import NEEDS, ability
 from flowlens.cards.markup import paragraph, table
+from flowlens.columns import typed
 from flowlens.explore.bars import HistogramPanel
 from flowlens.explore.lanes import LanesPanel
 from flowlens.explore.over_time import TimePanel
@@ -72,7 +73,7 @@ class CoverageExplorer(RecordsExplorer):
         return panels
 
     def _lengths(self) -> Categories:
-        seconds = (self._table["end"] - self._table["start"]).dt.total_seconds().to_numpy()
+        seconds = (typed(self._table, "end") - typed(self._table, "start")).dt.total_seconds().to_numpy()
         known = ~np.isnan(seconds)
         names = ["0 s", *(f"up to {length} s" for length in _LENGTHS[1:]), f"over {_LENGTHS[-1]} s"]
         codes = np.where(known, np.searchsorted(_LENGTHS, np.where(known, seconds, 0)), -1)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from flowlens.cidr import Addresses
 from flowlens.columns import typed
-from flowlens.explore.words import edges_of, length, short, ticks, width_of
+from flowlens.explore.words import edges_of, length, short, ticks, touched, width_of
 from flowlens.plot.artists import Dots, DotsData, Stack, StackData
 from flowlens.selection import Selection
 
@@ -58,7 +58,8 @@ def drawn(row: pd.Series, records: pd.DataFrame, span: tuple[int, int], zone: st
     if kind == "beacon":
         return Dots, _silences(np.sort(starts), span, zone)
     if kind in _TARGETS:
-        return Dots, _reached(records.assign(start=starts), _TARGETS[kind], span, zone)
+        reached = typed(records, _TARGETS[kind])
+        return Dots, _reached(pd.DataFrame({"start": starts, reached.name: reached.array}), _TARGETS[kind], span, zone)
     return Stack, _course(row, records, starts, span, zone)
 
 
@@ -94,16 +95,14 @@ def _course(row: pd.Series, records: pd.DataFrame, starts: np.ndarray, span: tup
     """Show the bytes over the whole log, so that what is usual stands beside what was found."""
     measure = "flows" if row["kind"] in {"brute_force", "log_gap"} or "bytes" not in records.columns else "bytes"
     edges = edges_of(*span, width_of(*span))
-    amounts = None if measure == "flows" else records["bytes"].to_numpy(float, na_value=0.0)
+    amounts = None if measure == "flows" else typed(records, "bytes").to_numpy(float, na_value=0.0)
     known = starts >= edges[0]
     sums, _ = np.histogram(starts[known], edges, weights=None if amounts is None else amounts[known])
-    first, last = (int(moment.timestamp()) if not pd.isna(moment) else None for moment in (row["first"], row["last"]))
-    chosen = None
-    if first is not None and last is not None:
-        begin = int(np.clip(np.searchsorted(edges, first, side="right") - 1, 0, len(edges) - 2))
-        chosen = (begin, int(np.clip(np.searchsorted(edges, last, side="right"), begin + 1, len(edges) - 1)))
+    known_span = not pd.isna(row["first"]) and not pd.isna(row["last"])
+    ends = (int(row["first"].timestamp()), int(row["last"].timestamp()) + 1) if known_span else None
     return StackData(
-        edges=edges.astype(float), series={"all": sums.astype(float)}, names=["all"], ghost=None, chosen=chosen,
+        edges=edges.astype(float), series={"all": sums.astype(float)}, names=["all"], ghost=None,
+        chosen=None if ends is None else touched(edges, *ends),
         title=f"{measure.capitalize()} per {length(int(edges[1] - edges[0]))}, {zone}", ticks=ticks(edges, zone),
         amount=partial(short, measure=measure),
     )  # fmt: skip

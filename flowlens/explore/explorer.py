@@ -21,13 +21,13 @@ from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Panel, Picks, View
 from flowlens.explore.typing_in import typed_clause
 from flowlens.explore.words import ZONES, amount, span
-from flowlens.insights import InsightsText
 from flowlens.plot.panels import figure_of, picture_of
 from flowlens.selection import Selection
 from flowlens.timespan import time_span
 
 if TYPE_CHECKING:
     from flowlens.accessor import FlowAccessor
+    from flowlens.insights import InsightsText
     from flowlens.plot.panels import Figure
     from flowlens.sqltext import SqlText
 
@@ -136,7 +136,8 @@ class Explorer(ABC):
         whole = cross.span()
         if whole is not None:
             begin, end = time_span(self.filter.time or (None, None))
-            parts.append(span(max(begin, whole[0]), min(end, whole[1]), self._view.zone))
+            begin, end = max(begin, whole[0]), min(end, whole[1])
+            parts.append(span(begin, end, self._view.zone) if begin <= end else "none of the time of the log")
         return " · ".join(parts)
 
     def _said_to_be_absent(self) -> str:

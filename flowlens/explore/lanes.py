@@ -18,8 +18,6 @@ from flowlens.selection import Selection
 
 __all__ = ["LanesPanel"]
 
-_MOST = 16
-
 
 class LanesPanel(Panel[LanesData]):
     """One lane for each of the largest, and the same as a list to read and to pick from."""
@@ -46,7 +44,7 @@ class LanesPanel(Panel[LanesData]):
     def _shown(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of the largest in the order of their names, and the sums of all."""
         sums = self.cross.sums(self._categories, view.measure, self.others(view.filter))
-        largest = np.argsort(-sums, kind="stable")[:_MOST]
+        largest = np.argsort(-sums, kind="stable")[: Lanes.most]
         return np.sort(largest[sums[largest] > 0]), sums
 
     def _by_bin(self, places: np.ndarray, clauses: Mapping[str, Any], measure: str) -> np.ndarray:

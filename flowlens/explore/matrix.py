@@ -20,8 +20,7 @@ from flowlens.selection import Selection
 
 __all__ = ["Crossed", "MatrixPanel"]
 
-#: Of rows and columns: more could not be read.
-_MOST = 8
+_MOST = Cells.most
 _NO_CELL = (-1, -1)
 
 
@@ -94,7 +93,8 @@ class MatrixPanel(Panel[CellsData]):
         column_ranks = _ranks(columns, crossed.columns.count)[crossed.columns.codes]
         width = _MOST + 1
         cells = sums(row_ranks * width + column_ranks, width * width).reshape(width, width)
-        there = (int(np.count_nonzero(of_rows)), int(np.count_nonzero(of_columns)))
+        all_columns = self.cross.sums(crossed.columns, view.measure, self.others(view.filter))
+        there = (int(np.count_nonzero(of_rows)), int(np.count_nonzero(all_columns)))
         return _Top(rows, columns, cells[: len(rows), : len(columns)], float(of_rows.sum()), there)
 
     def _places(self, selection: Selection) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from flowlens.explore.looks import Looks
 from flowlens.explore.moves import MOVES, Move
 from flowlens.explore.panels import Choose, Panel, View
 from flowlens.explore.patience import Patience
-from flowlens.explore.words import amount, edges_of, in_zone, length, short, span, ticks, width_of
+from flowlens.explore.words import amount, edges_of, in_zone, length, short, span, ticks, touched, width_of
 from flowlens.plot.artists import Stack, StackData
 from flowlens.plot.panels import Picture
 from flowlens.selection import Selection
@@ -119,10 +119,7 @@ class TimePanel(Panel[StackData]):
         """Return the bins that the time clause touches."""
         if selection.time is None:
             return None
-        begin, end = time_span(selection.time)
-        first = int(np.clip(np.searchsorted(self.edges, begin, side="right") - 1, 0, len(self.edges) - 2))
-        last = int(np.clip(np.searchsorted(self.edges, end, side="left"), first + 1, len(self.edges) - 1))
-        return first, last
+        return touched(self.edges, *time_span(selection.time))
 
     def show(self, data: StackData, more: None, view: View) -> None:  # noqa: ARG002
         """Bring the widgets up to date."""
@@ -149,11 +146,10 @@ class TimePanel(Panel[StackData]):
 
     def _picked(self, change: Mapping[str, Any]) -> None:
         first, last = change["new"]
-        whole = first == 0 and last == len(self.edges) - 1
-        if first == last:
+        if first == last:  # no time at all: the bin that begins there, or the last one
             first, last = (first, last + 1) if last < len(self.edges) - 1 else (first - 1, last)
-        span_of = None if whole else (int(self.edges[first]), int(self.edges[last]))
-        self.choose({"time": span_of})
+        whole = first == 0 and last == len(self.edges) - 1
+        self.choose({"time": None if whole else (int(self.edges[first]), int(self.edges[last]))})
 
     def _picked_kind(self, change: Mapping[str, Any]) -> None:
         self.choose({self._clause: None if change["new"] == "all" else change["new"]})

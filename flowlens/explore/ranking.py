@@ -15,8 +15,6 @@ from flowlens.plot.panels import Picture
 
 __all__ = ["RankingPanel"]
 
-_MOST = 10
-
 
 class RankingPanel(Panel[BarsData]):
     """The findings with the highest scores among what is selected, as bars."""
@@ -42,7 +40,7 @@ class RankingPanel(Panel[BarsData]):
 
     def look(self, view: View) -> tuple[BarsData, None]:
         """Return what to draw."""
-        top = self._found[view.filter.mask(self._found)].head(_MOST)
+        top = self._found[view.filter.mask(self._found)].head(WideBars.most)
         data = BarsData(
             names=[self._label(row) for _, row in top.iterrows()],
             amounts=top["score"].to_numpy(float),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from flowlens.explore.explorer import Explorer
-from flowlens.insights import InsightsText
 from flowlens.selection import Selection
 
 if TYPE_CHECKING:
     from flowlens.accessor import FlowAccessor
+    from flowlens.insights import InsightsText
     from flowlens.sqltext import SqlText
 
 __all__ = ["RecordsExplorer"]

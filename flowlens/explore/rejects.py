@@ -14,7 +14,7 @@ from flowlens.explore.judged import JudgedExplorer
 from flowlens.explore.matrix import Crossed, MatrixPanel
 from flowlens.explore.over_time import TimePanel
 from flowlens.explore.panels import Panel, Picks
-from flowlens.explore.words import clock
+from flowlens.explore.words import clock, in_types
 from flowlens.selection import Selection
 from flowlens.service import protocol_name
 
@@ -110,7 +110,7 @@ class RejectsExplorer(JudgedExplorer):
 
     def _evidence(self, row: pd.Series) -> Markup:
         """Write the records behind a verdict, those of the refused direction beside those of the other one."""
-        records = self.records
+        records = in_types(self.records)
         back = np.zeros(len(records), bool)
         if not pd.isna(row["srcaddr"]):
             back = records["srcaddr"].ne(row["srcaddr"]).to_numpy(bool, na_value=True)

@@ -13,7 +13,7 @@ from flowlens.explore.over_time import TimePanel
 from flowlens.explore.panels import Panel, Picks
 from flowlens.explore.ports import coded_ports, picked_ports, port_clauses, port_label
 from flowlens.explore.records import RecordsExplorer
-from flowlens.explore.words import clock
+from flowlens.explore.words import clock, in_types
 from flowlens.service import protocol_name
 
 __all__ = ["TrafficExplorer"]
@@ -50,7 +50,7 @@ class TrafficExplorer(RecordsExplorer):
 
     def _show_rows(self) -> None:
         clauses = self.filter.clauses
-        shown = self._cross.first(_ROWS, clauses)
+        shown = in_types(self._cross.first(_ROWS, clauses))
         there = [column for column in _COLUMNS if column in shown.columns]
         rows = [[_cell(column, value, self._view.zone) for column, value in zip(there, row, strict=True)]
                 for row in shown[there].itertuples(index=False)]  # fmt: skip

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from flowlens.amounts import in_si
+from flowlens.columns import typed
+from flowlens.schema import BY_COLUMN
 from flowlens.timespan import Zone
 
 __all__ = [
@@ -13,12 +15,14 @@ __all__ = [
     "amount",
     "clock",
     "edges_of",
+    "in_types",
     "in_zone",
     "length",
     "share",
     "short",
     "span",
     "ticks",
+    "touched",
     "width_of",
 ]
 
@@ -85,6 +89,12 @@ def edges_of(begin: int, end: int, width: int) -> np.ndarray:
     return np.arange(first, end - end % width + 2 * width, width)
 
 
+def touched(edges: np.ndarray, begin: int, end: int) -> tuple[int, int]:
+    """Return the first bin that ``[begin, end)`` touches and the one behind the last; at least one bin."""
+    first = int(np.clip(np.searchsorted(edges, begin, side="right") - 1, 0, len(edges) - 2))
+    return first, int(np.clip(np.searchsorted(edges, end, side="left"), first + 1, len(edges) - 1))
+
+
 def ticks(edges: np.ndarray, zone: str, most: int = 9) -> list[tuple[float, str]]:
     """Return where to write which times below a picture; the day stands with the first time of each."""
     every = max(1, -(-(len(edges) - 1) // most))
@@ -104,6 +114,11 @@ def length(seconds: int) -> str:
             count = seconds // unit
             return name if count == 1 else f"{count} {name}s"
     raise AssertionError(seconds)
+
+
+def in_types(records: pd.DataFrame) -> pd.DataFrame:
+    """Return records with their fields in the types that those have, whatever made the frame."""
+    return pd.DataFrame({column: typed(records, column) for column in records.columns if column in BY_COLUMN})
 
 
 def cell(value: object) -> object:

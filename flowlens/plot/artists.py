@@ -1,6 +1,6 @@
 """What the panels of the explorers draw: artists that are made once and then get other values.
 
-A figure that is made anew takes five times as long as one whose artists get new values, and flickers.
+A panel that is made anew takes twice as long as one whose artists get new values.
 """
 
 from __future__ import annotations
@@ -154,13 +154,15 @@ class BarsData:
 class Bars:
     """Horizontal bars with their names on the left and their amounts behind them."""
 
+    #: How many there is room for.
+    most: ClassVar = 10
     _most_letters = 27
 
     size: ClassVar = (4.4, 2.3)
     margins: ClassVar = (0.4, 0.86, 0.9, 0.02)
 
-    def __init__(self, ax: Axes, places: int = 10) -> None:
-        self._ax = ax
+    def __init__(self, ax: Axes) -> None:
+        self._ax, places = ax, self.most
         at = range(places)
         self._bars = ax.barh(list(at), np.zeros(places), height=0.72, color=BLUE, edgecolor="white", linewidth=0)
         self._ghosts = ax.barh(list(at), np.zeros(places), height=0.86, fill=False, edgecolor=_GHOST, linewidth=1.2)
@@ -229,11 +231,13 @@ class CellsData:
 class Cells:
     """A heat map with the amounts in its cells, on a logarithmic scale."""
 
+    #: How many rows and columns there is room for.
+    most: ClassVar = 8
     size: ClassVar = (8.8, 3.4)
     margins: ClassVar = (0.2, 0.99, 0.93, 0.2)
 
-    def __init__(self, ax: Axes, places: int = 8) -> None:
-        self._ax, self._places = ax, places
+    def __init__(self, ax: Axes) -> None:
+        self._ax, places = ax, self.most
         empty = np.ma.masked_all((places, places))
         self._colours = ax.imshow(empty, cmap="cividis_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         self._texts = [
@@ -250,7 +254,7 @@ class Cells:
     def update(self, data: CellsData) -> None:
         """Show other values."""
         ax, (rows, columns) = self._ax, data.amounts.shape
-        amounts = np.zeros((self._places, self._places))
+        amounts = np.zeros((self.most, self.most))
         amounts[:rows, :columns] = data.amounts
         shade = np.log1p(amounts)
         shade /= shade.max() or 1.0
@@ -303,11 +307,13 @@ class LanesData:
 class Lanes:
     """One lane a name: filled where there are records, marked where some were lost, empty where there is nothing."""
 
+    #: How many lanes there is room for.
+    most: ClassVar = 16
     size: ClassVar = (13.2, 3.4)
     margins: ClassVar = (0.17, 0.965, 0.92, 0.09)
 
-    def __init__(self, ax: Axes, places: int = 16) -> None:
-        self._ax, self._places = ax, places
+    def __init__(self, ax: Axes) -> None:
+        self._ax, places = ax, self.most
         colours = LinearSegmentedColormap.from_list("presence", ["#9ecae1", BLUE])
         self._image = ax.imshow(
             np.ma.masked_all((places, 1)), cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest",

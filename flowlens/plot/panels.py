@@ -117,6 +117,6 @@ def picture_of(pictures: Sequence[bytes]) -> bytes:
             left += one.width
         top += height
     encoded = BytesIO()
-    # 64 colours are as many as the panels have, and a third of the bytes in the notebook.
+    # 64 colours are as many as the panels have, and half of the bytes in the notebook.
     whole.quantize(64, method=Image.Quantize.FASTOCTREE).save(encoded, "png")
     return encoded.getvalue()
