@@ -13,7 +13,8 @@ unexport MPLBACKEND
 demo: .venv/installed  ## run the first tutorial, print its answers, leave it as demo.html
 	$(BIN)/python notebooks/demo.py
 
-test: lint unit notebooks-test fuzz  ## lint, types, unit, property, doc and notebook tests
+test: .venv/installed  ## lint, types, unit, property, doc and notebook tests: two at a time, as each alone leaves cores idle
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit notebooks-test fuzz
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -24,7 +25,7 @@ unit: .venv/installed
 	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 notebooks-test: .venv/installed
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
+	$(BIN)/pytest --numprocesses auto --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg \
 		-o addopts= -o filterwarnings= -o testpaths= notebooks
 
 fuzz: .venv/installed  ## give the readers random bytes for a while; longer: make fuzz FUZZ_SECONDS=3600

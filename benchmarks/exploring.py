@@ -32,6 +32,8 @@ from page_watch import Latency, Seen, Watch
 
 #: Seconds that the first view and any control may take, by the number of records.
 _BOUNDS = {1_000_000: (1.0, 0.3), 10_000_000: (2.5, 0.4)}
+#: Seconds that all panels may take to follow the brush, and which parts of the time are marked meanwhile.
+_BRUSHED = {"a quarter": (0.1, 0.18, 0.32), "nearly all": (0.2, 0.85, 0.99)}
 _MOST_KILOBYTES = 256
 
 _PAINTS, _TIMES = 3, 20
@@ -77,6 +79,10 @@ def _rows(lab: Lab, browser: Browser, size: int, folder: Path, times: int, paint
         yield from _rows_of_fast(f"{_FAST_KEYS} fast {name}, {records}", settled, seen)
     largest = opened.notebook.wire.largest() / 1024
     yield Row(f"kB of the largest message, {records}", "", largest, largest, largest, None, _MOST_KILOBYTES)
+    for part, (bound, least, most) in _BRUSHED.items():
+        took = opened.brush(least, most, times)
+        note = f"median; 95th of 100 {np.percentile(took, 95):.3f} s"
+        yield _row_of(f"a brush over {part} of the time, {records}", took, np.median(took), bound, note)
     opened.close()
 
 
@@ -139,6 +145,18 @@ class _Opened:
         watch = Watch(explorer.root)
         seconds = self.seconds_of(press)
         return seconds, watch.seen()
+
+    def brush(self, least: float, most: float, times: int) -> list[float]:
+        """Mark so much of the time with the mouse; return the seconds until all panels followed each move."""
+        self.notebook.write(_SHOWN, "ex = df.flow.explore.brush()\nex")
+        self.notebook.run_here()
+        explorer = self.explorer
+        explorer.wait()
+        begin = (1 - most) / 2
+        let_go, ends = explorer.drag("Time line", begin, begin + least), begin + np.linspace(least, most, times + 1)[1:]
+        seconds = [self.seconds_of(partial(explorer.move_to, "Time line", end)) for end in ends]
+        let_go()
+        return seconds
 
     def close(self) -> None:
         """Close the page and end the kernel, which holds all records."""

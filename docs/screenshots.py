@@ -27,6 +27,7 @@ _DATA = "import flowlens as fl\ndf = fl.sample()\ntopology = fl.sample_topology(
 #: Each explorer: the code that makes it, and what is picked in it, so that the picture shows what a pick does.
 EXPLORERS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "traffic": ("df.flow.explore()", [("Sources", "10.20.0.5")]),
+    "brush": ("df.flow.explore.brush(filter=fl.Selection(time=('2026-03-10 07:00', '2026-03-10 12:00')))", []),
     "rejects": ("df.flow.explore.rejects(topology=topology)", [("Verdicts", "SG_IN")]),
     "groups": ("df.flow.add_groups(fl.groups.subnets(topology)).flow.explore.groups()", []),
     "findings": ("df.flow.explore.findings(filter=fl.Selection(min_score=0.7))", []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from flowlens.selection import Selection
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from flowlens.engine import Ground, ReductionOfGround
+    from flowlens.engine import Ground, GroundOfFrame, ReductionOfGround
     from flowlens.enrich.scopes import Internal
     from flowlens.enrichment import Enrichment
     from flowlens.explore import Explore
@@ -30,10 +31,10 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
     """Analyses of a frame of flow log records: ``df.flow``.
 
     Every method returns a new frame; the frame itself is never changed. pandas makes a new accessor at each access, so
-    this one keeps nothing but the frame.
+    this one keeps nothing but the frame. Who asks the detectors again and again lends them a ground to stand on.
     """
 
-    def __init__(self, df: pd.DataFrame) -> None:
+    def __init__(self, df: pd.DataFrame, ground: GroundOfFrame | None = None) -> None:
         # This runs for every Tab and dir() on any frame: compare names, nothing else.
         need_addresses(
             df.columns,
@@ -42,7 +43,7 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
             "Read flow logs with flowlens.read(...), or rename the columns: "
             "df.rename(columns={'source': 'srcaddr', ...}).",
         )
-        self._df = df
+        self._df, self._ground = df, ground
 
     def __repr__(self) -> str:
         return f"<flow log records: {len(self._df):,}, {len(self.fields)} fields>"
@@ -82,9 +83,12 @@ class FlowAccessor(Analyses, Narrowing[pd.DataFrame], Enriching[pd.DataFrame]):
         ground: Ground,
         reductions: Mapping[str, ReductionOfGround],
     ) -> dict[str, pd.DataFrame]:
-        from flowlens.engine import run_on_ground
+        from flowlens.engine import GroundOfFrame
 
-        return run_on_ground(ground, reductions, self._df)
+        if self._ground is not None:
+            return self._ground.run(ground, reductions)
+        with closing(GroundOfFrame(self._df)) as of_its_own:
+            return of_its_own.run(ground, reductions)
 
     def _directed(self, topology: Topology | None) -> FlowAccessor:
         from flowlens.reduce.rejects import PLACE

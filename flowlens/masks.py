@@ -40,18 +40,21 @@ def _words(name: str) -> Callable[[pd.DataFrame, tuple[str, ...]], np.ndarray]:
 
 def _ports(name: str) -> Callable[[pd.DataFrame, tuple[object, ...]], np.ndarray]:
     def mask(df: pd.DataFrame, ports: tuple[object, ...]) -> np.ndarray:
-        column = typed(df, name)
+        numbers = typed(df, name).to_numpy(np.int32, na_value=-1)
         found = np.zeros(len(df), bool)
         for first, last in map(port_range, ports):
-            found |= column.between(first, last).to_numpy(bool, na_value=False)
+            found |= numbers == first if first == last else (numbers >= first) & (numbers <= last)
         return found
 
     return mask
 
 
 def _protocols(df: pd.DataFrame, protocols: tuple[str | int, ...]) -> np.ndarray:
-    numbers = [protocol_number(protocol) for protocol in protocols]
-    return typed(df, "protocol").isin(numbers).to_numpy(bool)
+    numbers = typed(df, "protocol").to_numpy(np.int16, na_value=-1)
+    found = np.zeros(len(df), bool)
+    for protocol in protocols:
+        found |= numbers == protocol_number(protocol)
+    return found
 
 
 def _time(df: pd.DataFrame, time: TimeSpan) -> np.ndarray:

@@ -222,6 +222,11 @@ class Wire:
         }
         return not asked <= done
 
+    @property
+    def changes(self) -> int:
+        """How many changes of widgets the kernel has sent."""
+        return sum(message.kind == "comm_msg" and not message.sent for message in self.messages)
+
     def kinds(self, since: int = 0) -> set[str]:
         """Return which kinds of messages the kernel sent."""
         return {message.kind for message in self.messages[since:] if not message.sent}

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 settings.register_profile(
     "flowlens",
     deadline=None,
-    max_examples=25,
+    max_examples=15,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
     # Explaining a failure takes minutes where an example takes a query.

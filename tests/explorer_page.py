@@ -16,6 +16,8 @@ __all__ = ["ExplorerPage", "NotebookPage", "VoilaPage"]
 _LOOK, _SILENCE = 20, 120
 _MOST_SECONDS = 90
 _MOST_TABS = 80
+#: Pixels beside what is drawn of the time on a canvas.
+_LEFT, _RIGHT = 64, 24
 
 # ipywidgets writes spaces in lists as spaces that do not break.
 _NAME = r"each => each.text.replaceAll('\u00a0', ' ').split(' · ')[0]"
@@ -23,6 +25,8 @@ _NAME = r"each => each.text.replaceAll('\u00a0', ' ').split(' · ')[0]"
 _COMPLETE = "root => [...root.querySelectorAll('img.widget-image')].every(one => one.complete && one.naturalWidth > 0)"
 
 _CAUGHT_UP = "() => new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))"
+
+_KERNEL_INFO = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo()"
 
 _LIES_BEFORE = "one => document.activeElement.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING"
 
@@ -92,6 +96,17 @@ class _KernelPage:
 
     def settle(self) -> None:
         """Wait until the kernel has done all it was asked, and nothing more comes of it."""
+        heard = -1
+        while heard != self.wire.changes:
+            self._fall_silent()
+            heard = self.wire.changes
+            # What a timer of the kernel began is not said to be at work: it answers once that is done.
+            self._ask_whether_it_is_there()
+
+    def _ask_whether_it_is_there(self) -> None:
+        pass
+
+    def _fall_silent(self) -> None:
         heard, since = -1, 0.0
 
         def silent() -> bool:
@@ -127,6 +142,9 @@ class NotebookPage(_KernelPage):
         self.wait_until(lambda: "kernel_info_reply" in self.wire.kinds())
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         self.settle()
+
+    def _ask_whether_it_is_there(self) -> None:
+        self.page.evaluate(_KERNEL_INFO)
 
     def run(self, place: int) -> None:
         """Run a cell and wait for what comes of it."""
@@ -223,7 +241,7 @@ class ExplorerPage:
 
     def wait(self) -> None:
         """Wait until it is there with all pictures and has come to rest."""
-        self.root.locator("img.widget-image").first.wait_for(timeout=_MOST_SECONDS * 1000)
+        self.root.locator("img.widget-image, canvas").first.wait_for(timeout=_MOST_SECONDS * 1000)
         self.within.settle()
         self.page.wait_for_function(_COMPLETE, arg=self.root.element_handle())
 
@@ -254,6 +272,15 @@ class ExplorerPage:
     def cut_off(self) -> int:
         """How many pixels of its width, or of that of a part of it, can only be seen after scrolling."""
         return self.root.evaluate(_CUT_OFF)
+
+    def canvas(self, title: str) -> Locator:
+        """Return what the page draws itself, by how its words begin."""
+        return self.root.locator(f"canvas[aria-label^='{title}']")
+
+    @property
+    def drawn(self) -> list[str]:
+        """What the page draws itself, in words."""
+        return [canvas.get_attribute("aria-label") for canvas in self.root.locator("canvas").all()]
 
     @property
     def code(self) -> str:
@@ -313,6 +340,30 @@ class ExplorerPage:
         """Click on a name in a list."""
         self.list(title).locator("option").nth(self.offered(title).index(name)).click()
         self.within.settle()
+
+    def drag(self, title: str, begin: float, end: float) -> Callable[[], None]:
+        """Press the mouse at a part of the width of a canvas, drag it to another; return what lets it go.
+
+        Parts are of what is drawn within its margins, which are those of ``canvas.js``.
+        """
+        self.move_to(title, begin)
+        self.page.mouse.down()
+        self.move_to(title, end, steps=8)
+        self.within.settle()
+
+        def let_go() -> None:
+            self.page.mouse.up()
+            self.within.settle()
+
+        return let_go
+
+    def move_to(self, title: str, part: float, steps: int = 1) -> None:
+        """Move the mouse over a canvas to a part of its width."""
+        canvas = self.canvas(title)
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        left, width = box["x"] + _LEFT, box["width"] - _LEFT - _RIGHT
+        self.page.mouse.move(left + part * width, box["y"] + box["height"] / 2, steps=steps)
 
     def pick_by_keys(self, title: str, name: str) -> None:
         """Walk to a list and to a name in it, and pick that, without a mouse.

@@ -101,6 +101,11 @@ def code_in(explorer, language: str) -> str:
     return of_kind(explorer, widgets.Textarea)[0].value
 
 
+def canvases(explorer) -> list[widgets.DOMWidget]:
+    """Return what the page draws itself, from the top."""
+    return [one for one in controls(explorer) if type(one).__name__ == "Canvas"]
+
+
 def images(explorer) -> list[bytes]:
     return [bytes(one.value) for one in of_kind(explorer, widgets.Image)]
 

@@ -52,6 +52,7 @@ _SCREENCAST = {"format": "jpeg", "quality": 50, "maxWidth": 750, "maxHeight": 85
 _INK = 200
 
 # The clock begins with the key or click itself, and ends with the frame that shows the last change of picture or line.
+# A canvas is told anew what its words are whenever it is drawn.
 _LATENCY = """
 () => {
     const seen = {began: null, ended: null};
@@ -59,13 +60,16 @@ _LATENCY = """
     for (const kind of ['keydown', 'mousedown']) {
         document.addEventListener(kind, event => { seen.began ??= event.timeStamp; }, {capture: true});
     }
+    document.addEventListener('pointermove', event => {
+        if (event.buttons) seen.began ??= event.timeStamp; // a mark is being drawn
+    }, {capture: true});
     document.addEventListener('load', event => {
         if (event.target.matches?.('img.widget-image')) changed();
     }, {capture: true});
     const inLine = node => (node.nodeType === 1 ? node : node.parentElement)?.closest('.widget-html-content');
     new MutationObserver(records => {
-        if (records.some(record => inLine(record.target))) changed();
-    }).observe(document.body, {subtree: true, childList: true, characterData: true});
+        if (records.some(record => record.target.localName === 'canvas' || inLine(record.target))) changed();
+    }).observe(document.body, {subtree: true, childList: true, characterData: true, attributeFilter: ['aria-label']});
     window.flowlensLatency = seen;
 }"""
 _ARM = "() => Object.assign(window.flowlensLatency, {began: null, ended: null})"

@@ -172,18 +172,17 @@ def test_in_parquet_as_aws_writes_it_findings_are_the_same(tmp_path):
     assert len(same(fl.scan(tmp_path), read(parquet(LOGS["VPC"])))) > 20
 
 
-@pytest.mark.parametrize("engine", [name for name in ENGINES if "Spark" in name])
-def test_in_spark_findings_are_the_same_and_nothing_is_left_there(engine, tmp_path, spark):
-    flows, df = _held(engine, "VPC", tmp_path, spark)
+def test_in_spark_findings_are_the_same_and_nothing_is_left_there(tmp_path, spark):
+    flows, df = _held("Spark over text", "VPC", tmp_path, spark)
     before = set(spark.list_tables())
     assert set(same(flows, df)["kind"]) > {"beacon", "flood"}
-    if engine == "Spark over Parquet":
-        same(flows, df, "beacons", mode="rita")
     assert set(spark.list_tables()) == before
 
 
 def test_in_the_sample_spark_finds_the_same(sample_file, spark):
-    assert len(same(fl.Flows(spark.read_parquet(sample_file)), fl.sample(), thresholds=None)) > 500
+    flows = fl.Flows(spark.read_parquet(sample_file))
+    assert len(same(flows, fl.sample(), thresholds=None)) > 500
+    same(flows, fl.sample(), "beacons", mode="rita", thresholds=None)
 
 
 @settings(max_examples=8)
@@ -263,11 +262,15 @@ def test_two_threads_do_not_see_each_other(tmp_path):
 
 
 INTERRUPTED = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 import flowlens as fl
 kind, path = sys.argv[1:]
 log = {"frame": lambda: fl.read(path).flow, "scan": lambda: fl.scan(path)}[kind]()
-threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+def interrupt():
+    while True:  # again where the first one met code of others that drops it, as the import of a module may
+        time.sleep(3)
+        os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     while True:
         try:

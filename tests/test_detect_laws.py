@@ -66,7 +66,7 @@ def _rounded(value):
 
 
 @pytest.mark.parametrize("detector", ["findings", "rita", "host_scores"])
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(records=HOSTILE, order=st.randoms(use_true_random=False), files=st.integers(1, 3))
 def test_order_and_files_change_no_score(tmp_path_factory, detector, records, order, files):
     names, shuffled = names_of(records), order.sample(records, len(records))
@@ -84,7 +84,7 @@ def _moved(records: list[dict], seconds: int) -> list[dict]:
     return [{**rec, "start": rec["start"] + seconds, "end": rec["end"] + seconds} for rec in records]
 
 
-@settings(max_examples=13)
+@settings(max_examples=8)
 @given(
     records=HOSTILE,
     others=UNRELATED_HOSTILE,
@@ -99,7 +99,7 @@ def test_unrelated_traffic_changes_no_score(records, others, later, order):
     assert {unit: mixed.get(unit) for unit in alone} == alone
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(records=HOSTILE, others=UNRELATED_HOSTILE, later=st.sampled_from([-2 * DAY, 2 * DAY]))
 def test_unrelated_traffic_changes_no_score_of_a_host(records, others, later):
     names = names_of([*records, *others])
@@ -195,7 +195,7 @@ def check(findings: pd.DataFrame) -> None:
         assert json.loads(json.dumps([row.parts, row.evidence], allow_nan=False))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(records=HOSTILE)
 def test_every_finding_comes_with_the_numbers_behind_it(records):
     df = read(text(records))
@@ -215,7 +215,7 @@ def test_on_plain_traffic_too(records):
 CONTACTS = ["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes", "start", "end"]
 
 
-@settings(max_examples=13)
+@settings(max_examples=8)
 @given(
     log=logs(st.sampled_from([CONTACTS, [*CONTACTS, "action", "tcp_flags", "interface_id", "log_status"]]), min_size=1)
 )

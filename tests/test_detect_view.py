@@ -305,15 +305,16 @@ def test_what_is_no_table_of_thresholds_is_refused(df):
 
 
 @pytest.mark.parametrize("name", fl.thresholds().index)
-@pytest.mark.parametrize("factor", [0.5, 2])
-def test_every_threshold_can_be_changed_and_scores_stay_scores(df, name, factor):
+# Beside those of the table, or the low ones: with one of them a range may end where it begins.
+@pytest.mark.parametrize(("factor", "others"), [(0.5, {}), (2, SENSITIVE)], ids=["half", "twice among low ones"])
+def test_every_threshold_can_be_changed_and_scores_stay_scores(df, name, factor, others):
+    kind = name.partition(".")[0]
     row = fl.thresholds().loc[name]
     highest = {"factor": 1.0, "score": 1.0, "weight": 1.0, "share": 0.9}.get(row["unit"], float("inf"))
     changed = {name: min(highest, row["value"] * factor)}
-    # Those of the table, or the low ones: with one of them a range may end where it begins.
-    for others in ({}, SENSITIVE):
-        with contextlib.suppress(ValueError):
-            assert df.flow.findings(thresholds={**others, **changed})["score"].between(0, 1).all()
+    with contextlib.suppress(ValueError):
+        found = df.flow.findings(kinds=kind if kind in KINDS else None, thresholds={**others, **changed})
+        assert found["score"].between(0, 1).all()
 
 
 # --- Kinds and scores ---

@@ -129,7 +129,7 @@ def _is_of(record: pd.Series, key: list[str]) -> bool:
 
 @pytest.mark.parametrize("scope", ["internal", "all"])
 @pytest.mark.parametrize("known", [False, True], ids=["log alone", "with the rules"])
-@pytest.mark.parametrize("seed", [2, 4, 201])
+@pytest.mark.parametrize("seed", [4, 201])
 def test_how_many_cases_are_looked_at_together_changes_nothing(seed, known, scope, monkeypatch):
     simulation = played(seed, 60)
     log = seen_in(simulation, "29 fields")

@@ -392,7 +392,7 @@ def test_pictures_take_the_colour_of_the_page(case):
     df = fl.sample()
     shown = eval(case.make, {"df": df, "fl": fl})
     for panel in shown._panels:
-        pixels = np.asarray(Image.open(BytesIO(panel.image.value)).convert("RGBA"))
+        pixels = np.asarray(Image.open(BytesIO(panel.shown.png())).convert("RGBA"))
         assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] == 0).all()
         assert (pixels[..., 3] > 0).any()
 
@@ -417,6 +417,86 @@ def test_a_saved_notebook_has_a_picture_that_is_seen_without_a_kernel(lab, brows
     assert picture.evaluate("one => one.naturalWidth") > 500
     assert page.locator(".jp-OutputArea-output .widget-vbox").count() == 0
     page.context.close()
+
+
+# --- The brush ---
+
+MORNING = "time=('2026-03-10 06:00', '2026-03-10 12:00')"
+
+
+@pytest.fixture
+def brush(notebook) -> ExplorerPage:
+    notebook.ask(SHOWN, "ex = df.flow.explore.brush()\nex")
+    explorer = notebook.explorer(SHOWN)
+    explorer.wait()
+    return explorer
+
+
+def test_the_brush_follows_the_mouse_and_selects_where_it_is_let_go(notebook, brush):
+    before, code, size = brush.drawn, brush.code, len(fl.sample())
+    assert [said.partition(":")[0] for said in before] == ["Time line", "Sources", "Destinations", "Service ports"]
+    let_go = brush.drag("Time line", 36 / 144, 72 / 144)  # ten minutes each
+    during = brush.drawn
+    assert during[0] == f"{before[0]} Marked: 37 to 72 of 144."
+    assert all(now != then for now, then in zip(during[1:], before[1:], strict=True))
+    assert (brush.chips, brush.code) == ([], code)
+    counted = brush.counted
+    let_go()
+    assert brush.chips == [MORNING]
+    assert brush.counted == counted == (rows_of(notebook, f"df.flow.select({MORNING})"), size)
+    assert brush.drawn[1:] == during[1:]
+    assert is_selected(notebook, f"df.flow.select({MORNING})")
+
+    brush.drag("Time line", 54 / 144, 60 / 144)()  # what is marked is moved by an hour
+    assert brush.chips == [MORNING.replace("12:00", "13:00").replace("06:00", "07:00")]
+    brush.drag("Time line", 42 / 144, 30 / 144)()  # its edge by two
+    assert brush.chips == [MORNING.replace("12:00", "13:00").replace("06:00", "05:00")]
+    moved = list(brush.chips)
+    brush.canvas("Time line").click(button="right", position={"x": 64 + 0.3 * 800, "y": 100})
+    brush.page.keyboard.press("Escape")  # the menu
+    assert brush.chips == moved
+    brush.drag("Time line", 0.9, 0.9)()
+    assert brush.chips == []
+    brush.drag("Time line", 0, 1)()  # all of the time is no mark
+    assert brush.chips == []
+    assert brush.drawn == before
+
+
+def test_the_brush_is_used_with_keys_alone(notebook, brush):
+    notebook.leave(SHOWN)
+    notebook.tab_to(brush.canvas("Time line"))
+    keyboard = brush.page.keyboard
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        keyboard.press(key)
+        notebook.settle()
+    assert brush.chips == ["time=('2026-03-10 00:10', '2026-03-10 00:30')"]
+    keyboard.press("Escape")
+    notebook.settle()
+    assert brush.chips == []
+    for _ in range(5):  # faster than the kernel answers
+        keyboard.press("ArrowRight")
+    notebook.settle()
+    assert brush.chips == ["time=('2026-03-10 00:40', '2026-03-10 00:50')"]
+    keyboard.press("Escape")
+    notebook.settle()
+
+    notebook.tab_to(brush.canvas("Sources"))
+    offered = brush.offered("Sources")
+    for key in ("ArrowDown", "ArrowDown", "Space"):
+        keyboard.press(key)
+    notebook.settle()
+    assert brush.chosen("Sources") == [offered[1]]
+    assert brush.chips == [f"src='{offered[1]}'"]
+    assert is_selected(notebook, f"df.flow.select(src='{offered[1]}')")
+
+
+def test_bars_are_clicked(notebook, brush):
+    bars, offered = brush.canvas("Destinations"), brush.offered("Destinations")
+    for place in (0, 2, 3, 2):  # faster than the kernel answers
+        bars.click(position={"x": 220, "y": 26 + 20 * (place + 0.5)})
+    notebook.settle()
+    assert brush.chosen("Destinations") == [offered[0], offered[3]]
+    assert is_selected(notebook, f"df.flow.select(dst=[{offered[0]!r}, {offered[3]!r}])")
 
 
 # --- Voila ---

@@ -12,6 +12,7 @@ from formats import START, frame, record
 
 import flowlens as fl
 from flowlens.amounts import in_si
+from flowlens.engine import frames
 
 DF = fl.sample()
 
@@ -179,6 +180,49 @@ def test_a_threshold_moves_the_ranking_and_is_in_the_code():
     value.value = 12
     assert explorer.code == "df.flow.findings()"
     assert explorer.selection.equals(DF.flow.findings())
+
+
+def test_only_what_a_threshold_changes_is_asked_anew(monkeypatch):
+    asked = []
+    plain = frames.duckdb_sql
+    monkeypatch.setattr(frames, "duckdb_sql", lambda expression: asked.append(expression) or plain(expression))
+    explorer = DF.flow.explore.findings()
+    at_first = len(asked)
+    name, value = of_kind(explorer, widgets.Dropdown)[0], of_kind(explorer, widgets.FloatText)[0]
+    for threshold, moved in (("port_scan.ports", 3), ("port_sweep.hosts", 2), ("port_scan.ports", 40)):
+        before = len(asked)
+        name.value, value.value = threshold, moved
+        assert len(asked) - before <= 4 < at_first
+    both = {"port_scan.ports": 40.0, "port_sweep.hosts": 2.0}
+    assert explorer.code == f"df.flow.findings(thresholds={both!r})"
+    monkeypatch.undo()
+    assert DF.flow.findings(thresholds=both).equals(explorer.selection)
+
+
+def test_what_was_interrupted_is_asked_for_anew(monkeypatch):
+    plain = frames.duckdb_sql
+    ground = frames.GroundOfFrame(DF)
+    monkeypatch.setattr(frames, "GroundOfFrame", lambda _: ground)
+    monkeypatch.setattr(frames, "duckdb_sql", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        DF.flow.findings()
+    asked = []
+    monkeypatch.setattr(frames, "duckdb_sql", lambda expression: asked.append(expression) or plain(expression))
+    kept = type(DF.flow)(DF, ground)
+    first = kept.findings()
+    once = len(asked)
+    assert first.equals(kept.findings())
+    assert len(asked) < once * 1.2  # of addresses something is asked besides
+    assert kept.findings(kinds=["port_scan"]).equals(first[first["kind"] == "port_scan"].reset_index(drop=True))
+
+
+def test_one_explorer_at_a_time_keeps_its_contacts():
+    first, second = DF.flow.explore.findings(), DF.flow.explore.findings()
+    for explorer in (first, second, first):
+        value = of_kind(explorer, widgets.FloatText)[0]
+        value.value += 1
+        assert explorer.selection.equals(evaluated(explorer, DF))
+    assert [one._ground._made is not None for one in (first, second)] == [True, False]
 
 
 def test_thresholds_that_are_given_stay_where_another_one_is_moved():

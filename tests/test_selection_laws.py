@@ -125,7 +125,7 @@ def test_code_is_the_call_that_keeps_the_records_of_the_mask(records, clauses):
 
 @given(records=LOGS, clauses=SELECTIONS)
 def test_the_filter_of_logs_insights_keeps_the_records_of_the_mask(records, clauses):
-    if any(value == [] or value == "-" for value in clauses.values()):
+    if any(isinstance(value, list | str) and value in ([], "-") for value in clauses.values()):
         return  # Logs Insights has no way to say that nothing is meant; the next test says so
     df, selection, names = frame_of(records), Selection(**clauses), names_of(records)
     query = "\n| ".join(

@@ -1,7 +1,7 @@
 """What runs the analyses: every one is an Ibis expression over one table, `flows`, whatever holds the records."""
 
 from flowlens.engine.files import FileRecords
-from flowlens.engine.frames import flows_of_frame, run, run_categorical, run_on_ground
+from flowlens.engine.frames import GroundOfFrame, flows_of_frame, run, run_categorical
 from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.records import Records, Reduction, Step, columns_after, prepared
 from flowlens.engine.results import in_categories
@@ -11,6 +11,7 @@ from flowlens.engine.tables import TableRecords
 __all__ = [
     "FileRecords",
     "Ground",
+    "GroundOfFrame",
     "Records",
     "Reduction",
     "ReductionOfGround",
@@ -25,7 +26,6 @@ __all__ = [
     "prepared",
     "run",
     "run_categorical",
-    "run_on_ground",
     "sql",
     "used_columns",
 ]

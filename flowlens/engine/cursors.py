@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-__all__ = ["cursor_of"]
+__all__ = ["cursor_of", "interruptible"]
 
 
 @contextmanager
@@ -21,7 +21,23 @@ def cursor_of(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
     """
     cursor = database.cursor()
     try:
-        yield cursor
+        with interruptible():
+            yield cursor
+    finally:
+        cursor.close()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise what the user meant where a query is interrupted.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts a query.
+    """
+    try:
+        yield
     except duckdb.InterruptException:
         raise KeyboardInterrupt from None
     except (RuntimeError, duckdb.Error) as error:
@@ -30,5 +46,3 @@ def cursor_of(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
         if str(error) == "Query interrupted" or "failed: KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from None
         raise
-    finally:
-        cursor.close()

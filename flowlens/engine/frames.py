@@ -9,8 +9,7 @@ DuckDB runs it: `benchmarks/` compares it with polars on these analyses, and fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from flowlens.columns import typed
-from flowlens.engine.cursors import cursor_of
+from flowlens.engine.cursors import cursor_of, interruptible
 from flowlens.engine.ground import Ground, ReductionOfGround
 from flowlens.engine.results import result_frame
 from flowlens.engine.sql import GROUND, NAME, NUMBERS, PLACES, duckdb_sql, named, table_named, used_columns
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     InWords = Callable[[np.ndarray, pd.Index], ExtensionArray | np.ndarray]
 
-__all__ = ["flows_of_frame", "run", "run_categorical", "run_on_ground"]
+__all__ = ["GroundOfFrame", "flows_of_frame", "run", "run_categorical"]
 
 #: Rows of one of DuckDB's row groups: cores share the work by batches, and one batch would be one core's.
 _BATCH = 122_880
@@ -69,17 +68,56 @@ def run_categorical(expression: ir.Table, df: pd.DataFrame) -> pd.DataFrame:
     return encoded.decoded(encoded.computed(expression), _category)
 
 
-def run_on_ground(
-    ground: Ground, reductions: Mapping[str, ReductionOfGround], df: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
-    """Compute several analyses that stand on one table made of the records of a frame, words as categories."""
-    flows = flows_of_frame(df)
-    located = ground.located(ground.made(flows), ground.table_of_places("int32"))
-    expressions = {name: reduction(flows, named(located, GROUND)) for name, reduction in reductions.items()}
-    used = {column for one in (located, *expressions.values()) for column in used_columns(one)}
-    encoded = _Encoded(df, sorted(used))
-    tables = encoded.computed_on_ground(ground, located, expressions)
-    return {name: encoded.decoded(table, _category) for name, table in tables.items()}
+class GroundOfFrame:
+    """Computes analyses that stand on one table made of the records of a frame, words as categories.
+
+    It keeps the table until it is closed, and what was computed until something else is asked for: with another
+    threshold only what that changes is computed anew. What is known of addresses has to stay the same.
+    """
+
+    def __init__(self, df: pd.DataFrame) -> None:
+        self._df, self._flows = df, flows_of_frame(df)
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._made: tuple[object, _Encoded] | None = None
+        self._computed: dict[object, pd.DataFrame] = {}
+
+    def close(self) -> None:
+        """Let go of all that is kept; what is asked for later is made anew."""
+        if self._cursor is not None:
+            self._cursor.close()
+        self._cursor, self._made, self._computed = None, None, {}
+
+    def run(self, ground: Ground, reductions: Mapping[str, ReductionOfGround]) -> dict[str, pd.DataFrame]:
+        """Compute some analyses, those that were computed before excepted."""
+        located = ground.located(ground.made(self._flows), ground.table_of_places("int32"))
+        asked = {name: reduction(self._flows, named(located, GROUND)) for name, reduction in reductions.items()}
+        with interruptible():
+            cursor, encoded = self._stand_on(ground, located, asked.values())
+            tables = {name: self._once(cursor, encoded, expression) for name, expression in asked.items()}
+        self._computed = {one.op(): tables[name] for name, one in asked.items()}
+        return tables
+
+    def _once(self, cursor: duckdb.DuckDBPyConnection, encoded: _Encoded, expression: ir.Table) -> pd.DataFrame:
+        before = self._computed.get(expression.op())
+        return encoded.decoded(_result(cursor, expression), _category) if before is None else before
+
+    def _stand_on(
+        self, ground: Ground, located: ir.Table, expressions: Iterable[ir.Table]
+    ) -> tuple[duckdb.DuckDBPyConnection, _Encoded]:
+        """Return a cursor that sees the ground, and the records as the engine has them."""
+        used = {column for one in (located, *expressions) for column in used_columns(one)}
+        if self._cursor is not None and self._made is not None:
+            made_of, encoded = self._made
+            if made_of == located.op() and used <= encoded.columns:
+                return self._cursor, encoded
+        self.close()
+        self._cursor, encoded = _database().cursor(), _Encoded(self._df, sorted(used))
+        encoded.register(self._cursor)
+        words, codes = encoded.addresses()
+        self._cursor.register(PLACES, ground.arrow_places(words, {"address": codes}))
+        self._cursor.execute(f"CREATE TEMPORARY TABLE {GROUND} AS {duckdb_sql(located.op())}")
+        self._made = located.op(), encoded  # not before: whoever interrupts it asks for all of it the next time
+        return self._cursor, encoded
 
 
 def _spelled(codes: np.ndarray, words: pd.Index) -> ExtensionArray | np.ndarray:
@@ -108,31 +146,28 @@ class _Encoded:
             }
         )
 
-    def computed(self, expression: ir.Table) -> pa.Table:
-        with self._cursor() as cursor:
-            return _result(cursor, expression)
+    @property
+    def columns(self) -> set[str]:
+        """The columns that the engine gets."""
+        return {*self._table.column_names}
 
-    def computed_on_ground(
-        self, ground: Ground, located: ir.Table, expressions: Mapping[str, ir.Table]
-    ) -> dict[str, pa.Table]:
+    def addresses(self) -> tuple[pd.Index, pa.Array]:
+        """Return all addresses and their codes."""
         words = self._dictionaries[_ADDRESSES]
-        codes = pa.array(np.arange(len(words), dtype=np.int32))
-        with self._cursor() as cursor:
-            cursor.register(PLACES, ground.arrow_places(words, {"address": codes}))
-            cursor.execute(f"CREATE TEMPORARY TABLE {GROUND} AS {duckdb_sql(located.op())}")
-            return {name: _result(cursor, expression) for name, expression in expressions.items()}
+        return words, pa.array(np.arange(len(words), dtype=np.int32))
 
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Let a cursor see the records."""
+        cursor.register(NAME, pa.Table.from_batches(self._table.to_batches(max_chunksize=_BATCH), self._table.schema))
+
+    def computed(self, expression: ir.Table) -> pa.Table:
         with cursor_of(_database()) as cursor:
-            cursor.register(
-                NAME, pa.Table.from_batches(self._table.to_batches(max_chunksize=_BATCH), self._table.schema)
-            )
-            yield cursor
+            self.register(cursor)
+            return _result(cursor, expression)
 
     def decoded(self, table: pa.Table, in_words: InWords) -> pd.DataFrame:
         """Turn codes into words."""
-        made = set(table.column_names) - {*self._table.column_names}
+        made = {*table.column_names} - self.columns
         result = result_frame(table, made)
         for field in table.schema:
             # No number has this type: counters have 64 bits, ports and protocols are unsigned.

@@ -3,6 +3,7 @@
 ::
 
     traffic            who talks to whom, how much, and when
+    brush              the same, marked in the page itself
     rejects            which filter refused it, and what would open the way
     groups             what crosses between groups of addresses
     findings           what looks hostile, and why
@@ -13,6 +14,7 @@
     panels             what a panel is, and how it is picked from
     over_time, bars, matrix, lanes, ranking    the panels there are
     looks              layouts and styles that controls share
+    shown, canvas      where a panel is drawn: by the kernel as a picture, or by the page
     patience           doing once what is asked for many times in a moment
     moves              what the buttons beside the time line do
     evidence           how the records of a finding are drawn
@@ -27,6 +29,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from flowlens.errors import MissingExtraError
 from flowlens.selection import Selection
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from flowlens.accessor import FlowAccessor
     from flowlens.detect import Ignore
     from flowlens.enrich.scopes import Internal
+    from flowlens.explore.brush import BrushExplorer
     from flowlens.explore.coverage import CoverageExplorer
     from flowlens.explore.findings import FindingsExplorer
     from flowlens.explore.groups import GroupsExplorer
@@ -84,6 +88,44 @@ class Explore:
         from flowlens.explore.traffic import TrafficExplorer
 
         return TrafficExplorer(self._flow, self._df, filter)
+
+    def brush(self, *, filter: Selection | None = None) -> BrushExplorer:  # noqa: A002
+        """Explore the same with a time line and bars that follow the mouse: needs the extra ``[fast]``.
+
+        Drawn in the page by anywidget, which not every notebook front end can show; `explore` itself needs nothing.
+        Drag over the time line, or press the arrow keys there; click bars, or go to them with arrows and press Space.
+
+        Parameters
+        ----------
+        filter : Selection, optional
+            What is selected to begin with.
+
+        Returns
+        -------
+        BrushExplorer
+            `selection` are the records, `code` the Python and `filter` the `Selection` for them, `figure()` a picture.
+
+        Raises
+        ------
+        MissingExtraError
+            If anywidget is not installed.
+        MissingFieldError
+            If the filter needs a field that the log does not have.
+
+        Examples
+        --------
+        >>> import flowlens as fl
+        >>> df = fl.sample()
+        >>> df.flow.explore.brush(filter=fl.Selection(dst_port="postgres", action="REJECT"))
+        <brush explorer: 605 of 79,072 flows · 132 kB of 27.7 GB · 2026-03-10 00:00 to 23:59:59 UTC>
+        """
+        try:
+            from flowlens.explore.brush import BrushExplorer
+        except ModuleNotFoundError as error:
+            if error.name != "anywidget":
+                raise
+            raise MissingExtraError("the brush is drawn by anywidget: pip install 'vpc-flowlens[fast]'") from None
+        return BrushExplorer(self._flow, self._df, filter)
 
     def rejects(self, *, filter: Selection | None = None, topology: Topology | None = None) -> RejectsExplorer:  # noqa: A002
         """Explore what was refused: by which filter, between whom, on what evidence, and what would open the way.

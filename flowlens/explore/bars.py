@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from flowlens.explore.crossfilter import Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, Picks, View
 from flowlens.explore.words import share, short
-from flowlens.plot.artists import Bars, BarsData
-from flowlens.plot.panels import Picture
+from flowlens.plot.bars import Bars, BarsData
 from flowlens.selection import Selection
 
 __all__ = ["BarsPanel", "HistogramPanel"]
@@ -48,13 +46,12 @@ class BarsPanel(Panel[BarsData]):
         super().__init__(cross, choose)
         self.own, self.title = picks.own, title
         self._categories, self._picks = categories, picks
-        self._picture = Picture(Bars)
-        self.image = looks.image()
+        self.shown = looks.markable(Bars, self._meant)
         # What cannot be picked is read there all the same.
         self.list = looks.picked(8, f"{title}: pick one or several" if picks.own else title)
         self.twin = looks.twin()
         self.list.observe(self._picked, "value")
-        self.widget = looks.below([self.image, self.list, self.twin], "33%")
+        self.widget = looks.below([self.shown.widget, self.list, self.twin], "33%")
 
     def renew(self, cross: Crossfilter, categories: Categories) -> None:
         """Show another table from now on."""
@@ -87,16 +84,15 @@ class BarsPanel(Panel[BarsData]):
         return BarsData(
             names=[self._picks.label(self._categories.names[place]) for place in places],
             amounts=sums[places],
+            keys=places,
             chosen=[place in picked for place in places],
             ghosts=None if view.compared is None else self._sums(view.compared, view.measure)[places],
             title=f"{self.title}, {view.measure}",
             amount=partial(short, measure=view.measure),
         )
 
-    def show(self, data: BarsData, more: _Sums, view: View) -> None:
-        """Bring the widgets up to date."""
-        places, there = more.places, more.count
-        self.image.value = self._picture.png(data)
+    def _show_controls(self, data: BarsData, more: _Sums, view: View) -> None:
+        places = more.places
         shares = [share(value, more.total) for value in data.amounts]
         options = [
             (f"{name} · {short(value, view.measure)} · {part}", place)
@@ -105,11 +101,20 @@ class BarsPanel(Panel[BarsData]):
         if tuple(self.list.options) != tuple(options):
             self.list.options = options
         self.list.value = tuple(place for place, chosen in zip(places, data.chosen, strict=True) if chosen)
-        first = f"{len(places):,} of {there:,}; first {data.names[0]}, {shares[0]} of {view.measure}" if places else ""
-        self.twin.value = escape(f"{self.title}: {first or 'nothing here'}.")
+
+    def said(self, data: BarsData, more: _Sums, view: View) -> str:
+        """Say in words what is drawn."""
+        if not more.places:
+            return f"{self.title}: nothing here."
+        first = f"first {data.names[0]}, {share(data.amounts[0], more.total)} of {view.measure}"
+        return f"{self.title}: {len(more.places):,} of {more.count:,}; {first}."
 
     def _picked(self, change: Mapping[str, Any]) -> None:
-        self.choose(self._picks.clauses([self._categories.names[place] for place in change["new"]]))
+        self.choose(self._meant(change["new"]))
+
+    def _meant(self, places: Sequence[int]) -> Mapping[str, Any]:
+        """Return the clauses for some places among the categories."""
+        return self._picks.clauses([self._categories.names[place] for place in places])
 
 
 class HistogramPanel(BarsPanel):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -16,7 +14,7 @@ import pandas as pd
 
 from flowlens.errors import FlowlensError
 from flowlens.explore.bars import BarsPanel
-from flowlens.explore.crossfilter import Categories, Crossfilter
+from flowlens.explore.crossfilter import POOL, Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Panel, Picks, View
 from flowlens.explore.typing_in import typed_clause
@@ -31,10 +29,7 @@ if TYPE_CHECKING:
     from flowlens.plot.panels import Figure
     from flowlens.sqltext import SqlText
 
-__all__ = ["POOL", "Explorer"]
-
-#: What leaves Python's lock for long is done here.
-POOL = ThreadPoolExecutor(os.cpu_count(), "flowlens-explore")
+__all__ = ["Explorer"]
 
 _LANGUAGES = ("Python", "DuckDB", "Athena", "Insights")
 
@@ -55,7 +50,7 @@ class Explorer(ABC):
         """Take the records, the table that is explored, the code that makes it, and the filter to begin with."""
         if start is not None and not isinstance(start, Selection):
             raise TypeError(f"filter takes an fl.Selection and no {type(start).__name__}")
-        self._flow, self._table, self._origin, self._looks = flow, table, origin, Looks()
+        self._flow, self._table, self._origin, self._looks = flow, table, origin, self._make_looks()
         self._start = start or Selection()
         self._start.mask(table.iloc[:0])  # a clause about something that is not there is told at once
         self._cross = Crossfilter(table, self._measures())
@@ -64,6 +59,7 @@ class Explorer(ABC):
         self._busy = False
         self._build()
         self._refresh()
+        self._cross.prepare()
 
     # --- What it gives back ---
 
@@ -95,15 +91,15 @@ class Explorer(ABC):
         -------
         matplotlib.figure.Figure
         """
-        return figure_of([(panel.artists, panel.data(self._view)) for panel in self._panels], self._said())
+        return figure_of([(panel.artists, panel.data(self._view)) for panel in self._panels], self._said(self._view))
 
     def __repr__(self) -> str:
-        return f"<{self.name} explorer: {self._said()}>"
+        return f"<{self.name} explorer: {self._said(self._view)}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """Return the widgets, and a picture for readers of the notebook who have no kernel."""
         bundle: dict[str, Any] = self._widget._repr_mimebundle_()
-        picture = picture_of([panel.image.value for panel in self._panels if panel.image.value])
+        picture = picture_of([panel.shown.png() for panel in self._panels])
         return {**bundle, "text/plain": repr(self), "image/png": picture}
 
     # --- What each explorer is made of ---
@@ -111,6 +107,9 @@ class Explorer(ABC):
     @abstractmethod
     def _measures(self) -> dict[str, str | None]:
         """Return what can be summed up: the column of each measure, None for the number of rows."""
+
+    def _make_looks(self) -> Looks:
+        return Looks()
 
     @abstractmethod
     def _make_panels(self) -> Sequence[Panel[Any]]:
@@ -124,9 +123,9 @@ class Explorer(ABC):
     def _show_rows(self) -> None:
         """Bring up to date what is beside the panels."""
 
-    def _said(self) -> str:
+    def _said(self, view: View) -> str:
         """Say how much of everything is selected."""
-        clauses, cross = self.filter.clauses, self._cross
+        clauses, cross = view.filter.clauses, self._cross
         rows = next(name for name, column in self._measures().items() if column is None)
         parts = [f"{cross.total(rows, clauses):,.0f} of {len(cross):,} {self.noun}"]
         if "bytes" in cross.measures:
@@ -135,9 +134,9 @@ class Explorer(ABC):
             )
         whole = cross.span()
         if whole is not None:
-            begin, end = time_span(self.filter.time or (None, None))
+            begin, end = time_span(view.filter.time or (None, None))
             begin, end = max(begin, whole[0]), min(end, whole[1])
-            parts.append(span(begin, end, self._view.zone) if begin <= end else "none of the time of the log")
+            parts.append(span(begin, end, view.zone) if begin <= end else "none of the time of the log")
         return " · ".join(parts)
 
     def _said_to_be_absent(self) -> str:
@@ -160,11 +159,10 @@ class Explorer(ABC):
         self._reset = looks.button("Reset", "Go back to the beginning", self._guarded(self._start_again))
         self._compare = looks.pressed("Compare", "Keep what is selected now in grey behind what comes")
         self._compare.observe(self._guarded(self._pin), "value")
-        self._words = widgets.Combobox(
-            placeholder="add: 10.1.2.3, ssh, src=10.0.0.0/8", continuous_update=False,
-            layout=widgets.Layout(width="19em"),
-            tooltip="A clause, then Enter: an address, a port, or name=value, value; name= takes one away",
-        )  # fmt: skip
+        self._words = looks.clause(
+            "add: 10.1.2.3, ssh, src=10.0.0.0/8",
+            "A clause, then Enter: an address, a port, or name=value, value; name= takes one away",
+        )
         self._words.observe(self._guarded(self._typed), "value")
         self._language = looks.choices(_LANGUAGES, "The language of the text below", "Copy as")
         self._language.observe(self._guarded(lambda _: self._show_code()), "value")
@@ -246,7 +244,7 @@ class Explorer(ABC):
             self._show_rows()
             self._show_code()
             self._undo.disabled = not self._before
-            self._status.value = f"{escape(self._said())}"
+            self._status.value = escape(self._said(self._view))
         finally:
             self._busy = was_busy
 

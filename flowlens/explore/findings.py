@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 
 from flowlens.cards.markup import Markup
 from flowlens.detect import checked_thresholds, thresholds
+from flowlens.engine import GroundOfFrame
 from flowlens.explore.bars import HistogramPanel
 from flowlens.explore.crossfilter import Crossfilter
 from flowlens.explore.evidence import drawn, selection_of
@@ -37,6 +38,7 @@ class FindingsExplorer(JudgedExplorer):
 
     name, noun = "findings", "findings"
     _records_of = "the records that the findings are about; scores are worked out in Python"
+    _stands_on: ClassVar[GroundOfFrame | None] = None
 
     def __init__(self, flow: FlowAccessor, df: pd.DataFrame, given: Mapping[str, Any], start: Selection | None) -> None:
         """Take the records, the arguments of `findings`, and the filter to begin with."""
@@ -44,9 +46,16 @@ class FindingsExplorer(JudgedExplorer):
         usual = thresholds()["value"]
         self._moved = {name: at for name, at in checked_thresholds(given["thresholds"]).items() if at != usual[name]}
         self._pictures: dict[type[Any], Picture[Any]] = {}
-        super().__init__(flow, df, self._call(), start)
+        # Contacts stay what they are while thresholds move.
+        self._ground = GroundOfFrame(df)
+        super().__init__(type(flow)(df, self._ground), df, self._call(), start)
 
     def _found(self, flow: FlowAccessor) -> pd.DataFrame:
+        # Widgets live as long as the kernel, and the explorer with them: one at a time keeps its contacts.
+        if FindingsExplorer._stands_on is not self._ground:
+            if FindingsExplorer._stands_on is not None:
+                FindingsExplorer._stands_on.close()
+            FindingsExplorer._stands_on = self._ground
         given = {**self._given, "thresholds": self._moved} if self._moved else self._given
         return flow.findings(**given)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, Picks, View
 from flowlens.explore.words import edges_of, length, ticks, width_of
 from flowlens.plot.artists import Lanes, LanesData
-from flowlens.plot.panels import Picture
 from flowlens.selection import Selection
 
 __all__ = ["LanesPanel"]
@@ -34,12 +32,11 @@ class LanesPanel(Panel[LanesData]):
         begin, end = cross.span() or (0, 1)
         self.edges = edges_of(begin, end, width_of(begin, end))
         self._bins = cross.bins(int(self.edges[0]), int(self.edges[1] - self.edges[0]), len(self.edges) - 1)
-        self._picture = Picture(Lanes)
-        self.image = looks.image()
+        self.shown = looks.shown(Lanes)
         self.list = looks.picked(6, f"{title}: pick one or several")
         self.twin = looks.twin()
         self.list.observe(self._picked, "value")
-        self.widget = looks.below([self.image, self.list, self.twin])
+        self.widget = looks.below([self.shown.widget, self.list, self.twin])
 
     def _shown(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of the largest in the order of their names, and the sums of all."""
@@ -79,10 +76,8 @@ class LanesPanel(Panel[LanesData]):
     def _picked_places(self, selection: Selection) -> list[int]:
         return self._categories.places(self._picks.names(selection))
 
-    def show(self, data: LanesData, more: tuple[np.ndarray, np.ndarray], view: View) -> None:
-        """Bring the widgets up to date."""
+    def _show_controls(self, data: LanesData, more: tuple[np.ndarray, np.ndarray], view: View) -> None:
         places, sums = more
-        self.image.value = self._picture.png(data)
         silent = (data.present == 0).sum(axis=1)
         options = [
             (
@@ -94,10 +89,13 @@ class LanesPanel(Panel[LanesData]):
         if tuple(self.list.options) != tuple(options):
             self.list.options = options
         self.list.value = tuple(int(place) for place, chosen in zip(places, data.chosen, strict=True) if chosen)
-        there = int(np.count_nonzero(sums))
+
+    def said(self, data: LanesData, more: tuple[np.ndarray, np.ndarray], view: View) -> str:  # noqa: ARG002
+        """Say in words what is drawn."""
+        places, sums = more
         lost = int(np.count_nonzero(data.lost))
         skipped = f"; SKIPDATA in {lost:,} of their bins" if lost else ""
-        self.twin.value = escape(f"{self.title}: {len(places):,} of {there:,}{skipped}.")
+        return f"{self.title}: {len(places):,} of {np.count_nonzero(sums):,}{skipped}."
 
     def _picked(self, change: Mapping[str, Any]) -> None:
         self.choose(self._picks.clauses([self._categories.names[place] for place in change["new"]]))

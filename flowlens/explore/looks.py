@@ -1,18 +1,25 @@
 """How controls look: layouts and styles that they share.
 
-A front end makes a model of each: the traffic explorer has 59 with shared ones, and had 91 without.
+A front end makes a model of each: the traffic explorer has 58 with shared ones, and had 91 without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 from ipywidgets.widgets.widget_description import DescriptionStyle
-from ipywidgets.widgets.widget_string import HTMLStyle
+from ipywidgets.widgets.widget_selection import ToggleButtonsStyle
+from ipywidgets.widgets.widget_string import HTMLStyle, TextStyle
 
-__all__ = ["Looks"]
+from flowlens.explore.shown import PngShown, Shown
+from flowlens.plot.artists import Artists
+
+__all__ = ["Looks", "Marked"]
+
+#: Returns the clauses for the parts of a picture at some places.
+Marked = Callable[[Sequence[int]], Mapping[str, Any]]
 
 #: A front end leaves two pixels around each control.
 _WIDE = "calc(100% - 4px)"
@@ -24,17 +31,27 @@ class Looks:
     def __init__(self) -> None:
         self._wide = widgets.Layout(width=_WIDE)
         # Nothing below a text moves where it becomes longer.
-        self._two_lines = widgets.Layout(width=_WIDE, min_height="52px")
+        self._two_lines = widgets.Layout(width=_WIDE, min_height="58px")
+        self._lists: dict[int, widgets.Layout] = {}
         self._narrow = widgets.Layout(width="auto")
         self._plain = widgets.Layout()
         self._wrapped = widgets.Layout(flex_flow="row wrap", min_height="32px")
         self._parts = {part: widgets.Layout(width=part) for part in ("33%", "66%")}
         self._words, self._button = HTMLStyle(), widgets.ButtonStyle()
+        self._choices, self._typed = ToggleButtonsStyle(button_width="auto"), TextStyle()
         self._described = DescriptionStyle()
 
     def image(self) -> widgets.Image:
         """Return room for a picture."""
         return widgets.Image(format="png", layout=self._wide)
+
+    def shown(self, artists: type[Artists[Any]]) -> Shown[Any]:
+        """Return where a panel is drawn."""
+        return PngShown(artists, self.image())
+
+    def markable(self, artists: type[Artists[Any]], marked: Marked) -> Shown[Any]:  # noqa: ARG002
+        """Return where a panel is drawn, marked where there is a way to; `marked` says what a mark means."""
+        return self.shown(artists)
 
     def words(self, value: str = "") -> widgets.HTML:
         """Return room for words."""
@@ -58,23 +75,34 @@ class Looks:
         """Return a button that stays pressed."""
         return widgets.ToggleButton(description=label, tooltip=tip, layout=self._narrow)
 
+    def clause(self, placeholder: str, tip: str) -> widgets.Combobox:
+        """Return room for a line that is typed, and taken with Enter."""
+        return widgets.Combobox(
+            placeholder=placeholder, continuous_update=False, tooltip=tip, layout=widgets.Layout(width="19em"),
+            style=self._typed,
+        )  # fmt: skip
+
     def code(self, tip: str) -> widgets.Textarea:
         """Return room for code to copy."""
-        return widgets.Textarea(rows=3, tooltip=tip, layout=self._wide)
+        return widgets.Textarea(rows=3, tooltip=tip, layout=self._wide, style=self._typed)
 
     def choices(self, options: Sequence[str], tip: str, description: str = "") -> widgets.ToggleButtons:
         """Return a row of buttons of which one is pressed."""
-        buttons = widgets.ToggleButtons(options=options, tooltip=tip, description=description, layout=self._narrow)
-        buttons.style.button_width = "auto"
-        return buttons
+        return widgets.ToggleButtons(
+            options=options, tooltip=tip, description=description, layout=self._narrow, style=self._choices
+        )
 
     def picked(self, rows: int, tip: str) -> widgets.SelectMultiple:
         """Return a list of which several lines can be picked."""
-        return widgets.SelectMultiple(rows=rows, tooltip=tip, layout=self._wide, style=self._described)
+        return widgets.SelectMultiple(rows=rows, tooltip=tip, layout=self._listed(rows), style=self._described)
 
     def picked_one(self, rows: int, tip: str) -> widgets.Select:
         """Return a list of which one line can be picked."""
-        return widgets.Select(rows=rows, tooltip=tip, layout=self._wide, style=self._described)
+        return widgets.Select(rows=rows, tooltip=tip, layout=self._listed(rows), style=self._described)
+
+    def _listed(self, rows: int) -> widgets.Layout:
+        # As high without lines as with them: else it would be lower, and all below it move.
+        return self._lists.setdefault(rows, widgets.Layout(width=_WIDE, height=f"{17 * rows + 6}px"))
 
     def beside(self, children: Sequence[widgets.Widget]) -> widgets.HBox:
         """Return a row of controls, which goes on below where there is no room."""

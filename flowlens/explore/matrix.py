@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, View
 from flowlens.explore.words import share, short
 from flowlens.plot.artists import Cells, CellsData
-from flowlens.plot.panels import Picture
 from flowlens.selection import Selection
 
 __all__ = ["Crossed", "MatrixPanel"]
@@ -66,12 +64,11 @@ class MatrixPanel(Panel[CellsData]):
     def __init__(self, cross: Crossfilter, choose: Choose, crossed: Crossed, *, title: str, looks: Looks) -> None:
         super().__init__(cross, choose)
         self.title = title
-        self._picture = Picture(Cells)
-        self.image = looks.image()
+        self.shown = looks.shown(Cells)
         self.list = looks.picked_one(8, f"{title}: pick a pair")
         self.twin = looks.twin()
         self.list.observe(self._picked, "value")
-        self.widget = looks.below([self.image, self.list, self.twin], "66%")
+        self.widget = looks.below([self.shown.widget, self.list, self.twin], "66%")
         self.cross_by(crossed)
 
     def cross_by(self, crossed: Crossed) -> None:
@@ -126,26 +123,27 @@ class MatrixPanel(Panel[CellsData]):
             amount=partial(short, measure=view.measure),
         )
 
-    def show(self, data: CellsData, more: _Top, view: View) -> None:
-        """Bring the widgets up to date."""
+    def said(self, data: CellsData, more: _Top, view: View) -> str:
+        """Say in words what is drawn."""
+        cells = _in_order(more.cells)
+        first = self._line(data, more, cells[0], view) if cells else "nothing here"
+        of_rows, of_columns = more.there
+        there = f"{len(more.rows)} of {of_rows:,} rows, {len(more.columns)} of {of_columns:,} columns"
+        return f"{self.title}: {there}; first {first}."
+
+    def _show_controls(self, data: CellsData, more: _Top, view: View) -> None:
         top = more
-        self.image.value = self._picture.png(data)
-        order = np.argsort(-top.cells, axis=None, kind="stable")
-        cells = [divmod(int(place), top.cells.shape[1]) for place in order if top.cells.flat[place] > 0]
         options = [
             ("all", _NO_CELL),
             *(
                 (self._line(data, top, cell, view), (int(top.rows[cell[0]]), int(top.columns[cell[1]])))
-                for cell in cells
+                for cell in _in_order(top.cells)
             ),
         ]
         if tuple(self.list.options) != tuple(options):
             self.list.options = options
         picked = self._places(view.filter)
         self.list.value = picked if any(place == picked for _, place in options) else _NO_CELL
-        first = options[1][0] if cells else "nothing here"
-        said = f"{len(top.rows)} of {top.there[0]:,} rows, {len(top.columns)} of {top.there[1]:,} columns"
-        self.twin.value = escape(f"{self.title}: {said}; first {first}.")
 
     def _line(self, data: CellsData, top: _Top, cell: tuple[int, int], view: View) -> str:
         value = float(top.cells[cell])
@@ -158,6 +156,12 @@ class MatrixPanel(Panel[CellsData]):
         elif change["new"] is not None:
             row, column = change["new"]
             self.choose(self._crossed.clauses(self._crossed.rows.names[row], self._crossed.columns.names[column]))
+
+
+def _in_order(cells: np.ndarray) -> list[tuple[int, int]]:
+    """Return the rows and columns of what is not empty, the largest first."""
+    order = np.argsort(-cells, axis=None, kind="stable")
+    return [divmod(int(place), cells.shape[1]) for place in order if cells.flat[place] > 0]
 
 
 def _ranks(places: np.ndarray, count: int) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
@@ -18,7 +17,6 @@ from flowlens.explore.panels import Choose, Panel, View
 from flowlens.explore.patience import Patience
 from flowlens.explore.words import amount, edges_of, in_zone, length, short, span, ticks, touched, width_of
 from flowlens.plot.artists import Stack, StackData
-from flowlens.plot.panels import Picture
 from flowlens.selection import Selection
 from flowlens.timespan import time_span
 
@@ -45,8 +43,7 @@ class TimePanel(Panel[StackData]):
         self._clause = clause
         self.own = frozenset({"time", clause} if series is not None else {"time"})
         self.renew(cross, series)
-        self._picture = Picture(Stack)
-        self.image = looks.image()
+        self.shown = looks.markable(Stack, self._between)
         self.slider = widgets.SelectionRangeSlider(
             options=[("", 0), (" ", 1)], description="Time", continuous_update=False,
             layout=widgets.Layout(width="56%"), tooltip="Time: arrow keys move the ends",
@@ -61,7 +58,7 @@ class TimePanel(Panel[StackData]):
             self.kinds = looks.choices(["all", *map(str, series.names)], f"Pick by {clause}")
             self.kinds.observe(self._picked_kind, "value")
             controls.append(self.kinds)
-        self.widget = looks.below([self.image, looks.beside(controls), self.twin])
+        self.widget = looks.below([self.shown.widget, looks.beside(controls), self.twin])
 
     def _move(self, move: Move, _: widgets.Button) -> None:
         self._span = move(*self._span, len(self.edges) - 1)
@@ -121,8 +118,7 @@ class TimePanel(Panel[StackData]):
             return None
         return touched(self.edges, *time_span(selection.time))
 
-    def show(self, data: StackData, more: None, view: View) -> None:  # noqa: ARG002
-        """Bring the widgets up to date."""
+    def _show_controls(self, data: StackData, more: None, view: View) -> None:  # noqa: ARG002
         if self._zone != view.zone:
             self._zone = view.zone
             form = _form(int(self.edges[1] - self.edges[0]))
@@ -132,10 +128,9 @@ class TimePanel(Panel[StackData]):
         if self._series is not None:
             picked = view.filter.clauses.get(self._clause, ("all",))
             self.kinds.value = picked[0] if len(picked) == 1 and picked[0] in self.kinds.options else None
-        self.image.value = self._picture.png(data)
-        self.twin.value = escape(self._said(data, view))
 
-    def _said(self, data: StackData, view: View) -> str:
+    def said(self, data: StackData, more: None, view: View) -> str:  # noqa: ARG002
+        """Say in words what is drawn."""
         stacked = sum(data.series.values(), np.zeros(len(self.edges) - 1))
         if not stacked.any():
             return "Time line: nothing here."
@@ -148,8 +143,12 @@ class TimePanel(Panel[StackData]):
         first, last = change["new"]
         if first == last:  # no time at all: the bin that begins there, or the last one
             first, last = (first, last + 1) if last < len(self.edges) - 1 else (first - 1, last)
-        whole = first == 0 and last == len(self.edges) - 1
-        self.choose({"time": None if whole else (int(self.edges[first]), int(self.edges[last]))})
+        self.choose(self._between([first, last]))
+
+    def _between(self, edges: Sequence[int]) -> Mapping[str, Any]:
+        """Return the clauses for the time between two edges, by their numbers; for all of it without any."""
+        whole = list(edges) in ([], [0, len(self.edges) - 1])
+        return {"time": None if whole else tuple(int(self.edges[place]) for place in edges)}
 
     def _picked_kind(self, change: Mapping[str, Any]) -> None:
         self.choose({self._clause: None if change["new"] == "all" else change["new"]})

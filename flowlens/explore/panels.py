@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
 
 from flowlens.explore.crossfilter import Crossfilter
+from flowlens.explore.shown import Shown
 from flowlens.plot.artists import Artists
 from flowlens.selection import Selection
 
@@ -51,7 +53,10 @@ class Panel(ABC, Generic[Data]):
     #: The artists that draw it.
     artists: type[Artists[Any]]
     widget: widgets.Widget
-    image: widgets.Image
+    #: Where it is drawn.
+    shown: Shown[Data]
+    #: The same in words.
+    twin: widgets.HTML
 
     def __init__(self, cross: Crossfilter, choose: Choose) -> None:
         self.cross, self.choose = cross, choose
@@ -62,8 +67,19 @@ class Panel(ABC, Generic[Data]):
         """Return what to draw, and what else is to be said of it: work for any thread."""
 
     @abstractmethod
+    def said(self, data: Data, more: Any, view: View) -> str:  # noqa: ANN401
+        """Say in words what is drawn."""
+
     def show(self, data: Data, more: Any, view: View) -> None:  # noqa: ANN401
-        """Bring the widgets up to date."""
+        """Draw it, write what is drawn, and bring the controls up to date."""
+        said = self.said(data, more, view)
+        self.shown.show(data, said)
+        self.twin.value = escape(said)
+        self._show_controls(data, more, view)
+
+    @abstractmethod
+    def _show_controls(self, data: Data, more: Any, view: View) -> None:  # noqa: ANN401
+        """Bring what is picked from up to date."""
 
     def data(self, view: View) -> Data:
         """Return what to draw."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 import pandas as pd
 
 from flowlens.explore.crossfilter import Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, View
-from flowlens.plot.artists import BarsData, WideBars
-from flowlens.plot.panels import Picture
+from flowlens.plot.bars import BarsData, WideBars
 
 __all__ = ["RankingPanel"]
 
@@ -28,10 +26,9 @@ class RankingPanel(Panel[BarsData]):
     ) -> None:  # fmt: skip
         super().__init__(cross, choose)
         self._found, self._label = found, label
-        self._picture = Picture(WideBars)
-        self.image = looks.image()
+        self.shown = looks.shown(WideBars)
         self.twin = looks.twin()
-        self.widget = looks.below([self.image, self.twin], "66%")
+        self.widget = looks.below([self.shown.widget, self.twin], "66%")
 
     def renew(self, cross: Crossfilter, found: pd.DataFrame) -> None:
         """Show other findings from now on."""
@@ -44,6 +41,7 @@ class RankingPanel(Panel[BarsData]):
         data = BarsData(
             names=[self._label(row) for _, row in top.iterrows()],
             amounts=top["score"].to_numpy(float),
+            keys=range(len(top)),
             chosen=[False] * len(top),
             ghosts=None,
             title="The highest scores",
@@ -51,8 +49,10 @@ class RankingPanel(Panel[BarsData]):
         )
         return data, None
 
-    def show(self, data: BarsData, more: None, view: View) -> None:  # noqa: ARG002
-        """Bring the widgets up to date."""
-        self.image.value = self._picture.png(data)
+    def said(self, data: BarsData, more: None, view: View) -> str:  # noqa: ARG002
+        """Say in words what is drawn."""
         first = f"first {data.names[0]} with {data.amounts[0]:.2f}" if len(data.names) else "nothing here"
-        self.twin.value = escape(f"The highest scores: {first}.")
+        return f"The highest scores: {first}."
+
+    def _show_controls(self, data: BarsData, more: None, view: View) -> None:
+        """There are none: what a finding is about is picked in the other panels."""

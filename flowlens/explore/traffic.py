@@ -29,17 +29,19 @@ class TrafficExplorer(RecordsExplorer):
 
     def _make_panels(self) -> Sequence[Panel[Any]]:
         cross, columns = self._cross, self._table.columns
+        # First, beside the sorting of rows by time that has begun.
+        has_ports = {"srcport", "dstport", "protocol"} <= {*columns}
+        ports = coded_ports(self._table) if has_ports else None
         actions = cross.categories("action") if "action" in columns else None
         panels: list[Panel[Any]] = [TimePanel(cross, self._choose, actions, "action", self._looks)]
         for title, column, clause in (("Sources", "srcaddr", "src"), ("Destinations", "dstaddr", "dst")):
             picks = Picks.of(clause)
             panels.append(self._bars(cross.categories(column), title, picks))
-        if {"srcport", "dstport", "protocol"} <= {*columns}:
+        if ports is not None:
             picks = Picks(
                 clauses=port_clauses, names=picked_ports, own=frozenset({"port", "protocol"}), label=port_label
             )
-            ports = cross.coded(*coded_ports(self._table))
-            panels.append(self._bars(ports, "Service ports", picks))
+            panels.append(self._bars(cross.coded(*ports), "Service ports", picks))
         return panels
 
     def _arranged(self) -> Sequence[widgets.Widget]:

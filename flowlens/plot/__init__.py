@@ -10,6 +10,7 @@
     conversation  a conversation on a time line
     hostile       the rhythm of a beacon, and the highest scores
     panels        pictures of the explorers' panels
-    artists       what these draw
+    artists, bars  what these draw
+    words         words that are drawn again and again
     canvas        axes, colours, amounts and time, which all share
 """

@@ -16,19 +16,20 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from flowlens.plot.canvas import BLUE, OTHERS, ROLES
+from flowlens.plot.words import shortened, written
 
 __all__ = [
-    "INK", "Artists", "Bars", "BarsData", "Cells", "CellsData", "Dots", "DotsData", "Lanes", "LanesData", "Stack",
-    "StackData", "WideBars",
+    "GHOST", "INK", "Artists", "Cells", "CellsData", "Dots", "DotsData", "Lanes", "LanesData", "Stack", "StackData",
 ]  # fmt: skip
 
 #: Four and a half times as dark as white and as light as black: words that can be read on light and on dark pages.
 INK = "#777777"
-_GHOST = "#999999"
+#: What is compared with.
+GHOST = "#999999"
 _CHOSEN = "#D55E00"
 
 #: Colour and hatch of series that are neither accepted nor refused.
-_LOOKS = ((BLUE, ""), (OTHERS[2], "///"), (OTHERS[0], "..."), (OTHERS[1], "xxx"), (OTHERS[3], "\\\\\\"), (_GHOST, "++"))
+_LOOKS = ((BLUE, ""), (OTHERS[2], "///"), (OTHERS[0], "..."), (OTHERS[1], "xxx"), (OTHERS[3], "\\\\\\"), (GHOST, "++"))
 
 Data_contra = TypeVar("Data_contra", contravariant=True)
 
@@ -76,6 +77,10 @@ class StackData:
     ticks: Sequence[tuple[float, str]]
     amount: Callable[[float], str]
 
+    def look_of(self, name: str) -> tuple[str, str]:
+        """Return the colour and the hatch of a series."""
+        return ROLES.get(name) or _LOOKS[self.names.index(name) % len(_LOOKS)]
+
 
 class Stack:
     """Stacked steps over time."""
@@ -86,7 +91,8 @@ class Stack:
     def __init__(self, ax: Axes) -> None:
         self._ax = ax
         self._steps: dict[str, object] = {}
-        self._ghost = ax.stairs([0.0], [0.0, 1.0], color=_GHOST, linewidth=1.2, zorder=3)
+        self._explained: list[str] = []
+        self._ghost = ax.stairs([0.0], [0.0, 1.0], color=GHOST, linewidth=1.2, zorder=3)
         self._outside = [ax.axvspan(0, 0, color=INK, alpha=0.18, linewidth=0, zorder=2) for _ in range(2)]
         self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
 
@@ -97,7 +103,7 @@ class Stack:
             self._steps.pop(name).remove()  # type: ignore[attr-defined]
         for name, amounts in data.series.items():
             if name not in self._steps:
-                colour, hatch = ROLES.get(name) or _LOOKS[data.names.index(name) % len(_LOOKS)]
+                colour, hatch = data.look_of(name)
                 self._steps[name] = ax.stairs(
                     [0.0], [0.0, 1.0], baseline=0.0, fill=True, facecolor=colour, hatch=hatch, edgecolor="white",
                     linewidth=0, label=name, zorder=1,
@@ -119,91 +125,19 @@ class Stack:
         ax.set_yticks([0, top], ["0", data.amount(top)]) if top else ax.set_yticks([])
         ax.set_title(data.title)
         self._said.set_text("" if top else "nothing here")
-        shown = [self._steps[name] for name in data.series]
-        legend = ax.legend(
+        self._explain(list(data.series) if len(data.names) > 1 else [])
+
+    def _explain(self, names: list[str]) -> None:
+        """Say which look is whose, anew only where that changes."""
+        if names == self._explained:
+            return
+        self._explained = names
+        shown = [self._steps[name] for name in names]
+        legend = self._ax.legend(
             handles=shown, loc="lower right", bbox_to_anchor=(1, 0.98), ncols=max(len(shown), 1), frameon=False,
             fontsize=8, borderpad=0,
         )  # fmt: skip
-        legend.set_visible(len(data.names) > 1)
-
-
-@dataclass(frozen=True)
-class BarsData:
-    """Amounts by name, largest first.
-
-    Attributes
-    ----------
-    names, amounts
-        What is ranked.
-    chosen
-        Which of them are; none where all are.
-    ghosts
-        Those of what is compared with; None where nothing is.
-    title, amount
-        What it shows, and how to write an amount.
-    """
-
-    names: Sequence[str]
-    amounts: np.ndarray
-    chosen: Sequence[bool]
-    ghosts: np.ndarray | None
-    title: str
-    amount: Callable[[float], str]
-
-
-class Bars:
-    """Horizontal bars with their names on the left and their amounts behind them."""
-
-    #: How many there is room for.
-    most: ClassVar = 10
-    _most_letters = 27
-
-    size: ClassVar = (4.4, 2.3)
-    margins: ClassVar = (0.4, 0.86, 0.9, 0.02)
-
-    def __init__(self, ax: Axes) -> None:
-        self._ax, places = ax, self.most
-        at = range(places)
-        self._bars = ax.barh(list(at), np.zeros(places), height=0.72, color=BLUE, edgecolor="white", linewidth=0)
-        self._ghosts = ax.barh(list(at), np.zeros(places), height=0.86, fill=False, edgecolor=_GHOST, linewidth=1.2)
-        self._names = [ax.text(-0.02, place, "", ha="right", va="center", clip_on=False) for place in at]
-        self._amounts = [ax.text(0, place, "", ha="left", va="center", clip_on=False) for place in at]
-        self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
-        ax.set(ylim=(places - 0.4, -0.6), xlim=(0, 1), xticks=[], yticks=[])
-        ax.spines[["bottom", "left"]].set_visible(False)
-
-    def update(self, data: BarsData) -> None:
-        """Show other values."""
-        most = max(data.amounts.max(initial=0.0), 0.0 if data.ghosts is None else data.ghosts.max(initial=0.0)) or 1.0
-        for place, (bar, ghost, name, amount) in enumerate(
-            zip(self._bars, self._ghosts, self._names, self._amounts, strict=True)
-        ):
-            there = place < len(data.names)
-            value = data.amounts[place] / most if there else 0.0
-            before = data.ghosts[place] / most if there and data.ghosts is not None else 0.0
-            chosen = there and (not any(data.chosen) or data.chosen[place])
-            bar.set(width=value, alpha=1.0 if chosen else 0.35)
-            ghost.set(width=before, visible=before > 0)
-            name.set_text(_shortened(data.names[place], self._most_letters) if there else "")
-            name.set_fontweight("bold" if any(data.chosen) and chosen else "normal")
-            amount.set(x=max(value, before) + 0.015, text=data.amount(data.amounts[place]) if there else "")
-        left, right, *_ = self.margins
-        self._ax.set_title(data.title, x=(0.02 - left) / (right - left))
-        self._said.set_text("" if len(data.names) else "nothing here")
-
-
-class WideBars(Bars):
-    """The same with room for long names."""
-
-    _most_letters = 70
-    size: ClassVar = (8.8, 2.3)
-    margins: ClassVar = (0.5, 0.93, 0.9, 0.02)
-
-
-def _shortened(name: str, most: int = 27) -> str:
-    """Leave out the middle: both ends of an address or id tell more."""
-    half = (most - 1) // 2
-    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+        legend.set_visible(bool(shown))
 
 
 @dataclass(frozen=True)
@@ -241,8 +175,7 @@ class Cells:
         empty = np.ma.masked_all((places, places))
         self._colours = ax.imshow(empty, cmap="cividis_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         self._texts = [
-            [ax.text(column, row, "", ha="center", va="center", fontsize=8) for column in range(places)]
-            for row in range(places)
+            [written(ax, column, row, ha="center", fontsize=8) for column in range(places)] for row in range(places)
         ]
         self._frames = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=_CHOSEN, linewidth=2.5) for _ in range(places)]
         for frame in self._frames:
@@ -270,8 +203,8 @@ class Cells:
                 row, column = data.chosen[place]
                 frame.set_xy((column - 0.5, row - 0.5))
         ax.set(xlim=(-0.5, max(columns, 1) - 0.5), ylim=(max(rows, 1) - 0.5, -0.5))
-        ax.set_xticks(range(columns), [_shortened(name, 18) for name in data.columns], rotation=25, ha="right")
-        ax.set_yticks(range(rows), [_shortened(name, 20) for name in data.rows])
+        ax.set_xticks(range(columns), [shortened(name, 18) for name in data.columns], rotation=25, ha="right")
+        ax.set_yticks(range(rows), [shortened(name, 20) for name in data.rows])
         left, right, *_ = self.margins
         ax.set_title(data.title, x=(0.01 - left) / (right - left))
         self._said.set_text("" if amounts.any() else "nothing here")
@@ -337,7 +270,7 @@ class Lanes:
         self._marks.set_data(middles[column], row)
         ax.set_xlim(data.edges[0], data.edges[-1])
         ax.set_ylim(max(lanes, 1) - 0.5, -0.5)
-        ax.set_yticks(range(lanes), [_shortened(name) for name in data.names])
+        ax.set_yticks(range(lanes), [shortened(name) for name in data.names])
         for label, chosen in zip(ax.get_yticklabels(), data.chosen, strict=False):
             label.set_fontweight("bold" if chosen else "normal")
         ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
@@ -389,7 +322,7 @@ class Dots:
         ax.set_ylim(low - room, high + room)
         ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
         if data.levels:
-            ax.set_yticks([place for place, _ in data.levels], [_shortened(text) for _, text in data.levels])
+            ax.set_yticks([place for place, _ in data.levels], [shortened(text) for _, text in data.levels])
         else:
             ax.yaxis.set_major_locator(MaxNLocator(4))
             ax.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))

@@ -29,8 +29,11 @@ OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 #: What is summed up in one.
 REST = "#999999"
 
-#: Colour and hatch of what was accepted and of what was refused.
-ROLES = {"ACCEPT": (BLUE, ""), "REJECT": (ORANGE, "///")}
+#: Colour and hatch of what was accepted and refused, and of what the log says of its own records.
+ROLES = {
+    "ACCEPT": (BLUE, ""), "REJECT": (ORANGE, "///"),
+    "OK": (BLUE, ""), "NODATA": (OTHERS[3], "..."), "SKIPDATA": (ORANGE, "xxx"),
+}  # fmt: skip
 #: Hatches of what has no role.
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--", "||", "//..", "xx..")
 
