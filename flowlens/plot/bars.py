@@ -57,7 +57,7 @@ class Bars:
     def __init__(self, ax: Axes) -> None:
         self._ax, places = ax, self.most
         at = range(places)
-        # Two artists for all bars, and no axes to lay out: each bar by itself takes as long as a word.
+        # Two artists for all bars, and no axes to lay out.
         self._bars, self._ghosts = PolyCollection([]), PolyCollection([], facecolors="none", edgecolors=GHOST)
         for bars in (self._bars, self._ghosts):
             ax.add_collection(bars, autolim=False)
