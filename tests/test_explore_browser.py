@@ -11,14 +11,12 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 import pytest
 from browser import chromium, lab_server, missing_chromium, new_page
 from explorer_page import ExplorerPage, NotebookPage, VoilaPage
 from page_watch import Seen, Watch
-from PIL import Image
 
 import flowlens as fl
 
@@ -392,7 +390,7 @@ def test_pictures_take_the_colour_of_the_page(case):
     df = fl.sample()
     shown = eval(case.make, {"df": df, "fl": fl})
     for panel in shown._panels:
-        pixels = np.asarray(Image.open(BytesIO(panel.shown.png())).convert("RGBA"))
+        pixels = np.asarray(panel.shown.drawn())
         assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1], 3] == 0).all()
         assert (pixels[..., 3] > 0).any()
 

@@ -252,6 +252,6 @@ def test_the_script_is_short_and_needs_nothing_from_elsewhere():
 
 
 def test_the_script_has_room_for_as_many_bars_as_there_are():
-    from flowlens.plot.bars import Bars
+    from flowlens.plot.contents import BarsData
 
-    assert re.search(rf"const BARS = {Bars.most};", SCRIPT.read_text(encoding="utf-8"))
+    assert re.search(rf"const BARS = {BarsData.most};", SCRIPT.read_text(encoding="utf-8"))

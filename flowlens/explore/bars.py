@@ -13,7 +13,7 @@ from flowlens.explore.crossfilter import Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, Picks, View
 from flowlens.explore.words import share, short
-from flowlens.plot.bars import Bars, BarsData
+from flowlens.plot.contents import BarsData
 from flowlens.selection import Selection
 
 __all__ = ["BarsPanel", "HistogramPanel"]
@@ -31,8 +31,6 @@ class _Sums:
 class BarsPanel(Panel[BarsData]):
     """The largest of some kind as bars, and the same as a list to read and to pick from."""
 
-    artists = Bars
-
     def __init__(
         self,
         cross: Crossfilter,
@@ -46,7 +44,7 @@ class BarsPanel(Panel[BarsData]):
         super().__init__(cross, choose)
         self.own, self.title = picks.own, title
         self._categories, self._picks = categories, picks
-        self.shown = looks.markable(Bars, self._meant)
+        self.shown = looks.markable(self._meant)
         # What cannot be picked is read there all the same.
         self.list = looks.picked(8, f"{title}: pick one or several" if picks.own else title)
         self.twin = looks.twin()
@@ -69,12 +67,12 @@ class BarsPanel(Panel[BarsData]):
 
     def _largest(self, sums: np.ndarray, selection: Selection) -> list[int]:
         """Return the places of the largest, what is picked among them however small."""
-        most = min(Bars.most, len(sums))
+        most = min(BarsData.most, len(sums))
         largest = np.argpartition(sums, len(sums) - most)[len(sums) - most :] if most else np.empty(0, np.int64)
         largest = largest[np.lexsort((largest, -sums[largest]))]
         top = [int(place) for place in largest if sums[place] > 0]
-        picked = [place for place in self._picked_places(selection) if place not in top][: Bars.most]
-        return [*top[: Bars.most - len(picked)], *picked]
+        picked = [place for place in self._picked_places(selection) if place not in top][: BarsData.most]
+        return [*top[: BarsData.most - len(picked)], *picked]
 
     def _picked_places(self, selection: Selection) -> list[int]:
         return self._categories.places(self._picks.names(selection))

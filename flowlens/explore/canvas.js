@@ -2,7 +2,7 @@
 // says what is marked (`marks`: a running number, edges of bins or keys of bars, whether the mark is settled).
 
 const FONT = "12px system-ui, sans-serif";
-// Read on light and on dark pages, as INK in flowlens.plot.artists.
+// Read on light and on dark pages, as INK in flowlens.plot.colours.
 const INK = "#777777", GHOST = "#999999", SHADE = "rgba(119, 119, 119, 0.28)", EDGE = "#D55E00";
 // Pixels: the height of a canvas, and around what is drawn; how near to an edge of the mark is at it.
 const KINDS = {
@@ -10,7 +10,7 @@ const KINDS = {
   bars: { height: 230, left: 190, right: 70, top: 26, bottom: 4 },
 };
 const NEAR = 6;
-// Places for bars: as many as `Bars.most` in flowlens.plot.bars.
+// Places for bars: as many as `BarsData.most` in flowlens.plot.contents.
 const BARS = 10;
 const HELP = {
   time: "Left and Right move what is marked, with Shift its end; Home and End go to the ends; Escape takes the mark away.",

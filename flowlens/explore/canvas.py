@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, singledispatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -13,10 +13,11 @@ import traitlets
 
 from flowlens.explore.looks import Looks, Marked
 from flowlens.explore.shown import Shown
-from flowlens.plot.artists import Artists, StackData
-from flowlens.plot.bars import BarsData
-from flowlens.plot.canvas import BLUE
-from flowlens.plot.panels import Picture
+from flowlens.plot.colours import BLUE
+from flowlens.plot.contents import BarsData, StackData
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["CanvasLooks", "Meant"]
 
@@ -40,9 +41,9 @@ class CanvasLooks(Looks):
         super().__init__()
         self._choose, self._preview = choose, preview
 
-    def markable(self, artists: type[Artists[Any]], marked: Marked) -> Shown[Any]:
+    def markable(self, marked: Marked) -> Shown[Any]:
         """Return a canvas."""
-        shown = _CanvasShown(artists, Canvas(layout=self._wide))
+        shown = _CanvasShown(Canvas(layout=self._wide))
 
         def answer(change: Mapping[str, Any]) -> None:
             number, *marks, settled = change["new"]
@@ -69,17 +70,22 @@ class Canvas(anywidget.AnyWidget):
 class _CanvasShown:
     """A canvas, and a picture of the same for those who have no kernel."""
 
-    def __init__(self, artists: type[Artists[Any]], canvas: Canvas) -> None:
-        self._artists, self._data, self.widget = artists, None, canvas
+    def __init__(self, canvas: Canvas) -> None:
+        self.widget = canvas
+        self._data: Any = None
 
     def show(self, data: Any, said: str) -> None:  # noqa: ANN401
         """Draw it, and let screen readers say what is drawn."""
         self._data = data
         self.widget.drawn = {**_drawn(data), "title": data.title, "said": said, "empty": _is_empty(data)}
 
-    def png(self) -> bytes:
+    def drawn(self) -> Image:
         """Return what is shown as a picture."""
-        return Picture(self._artists).png(self._data)
+        from flowlens.plot.panels import Picture
+
+        picture = Picture(type(self._data))
+        picture.draw(self._data)
+        return picture.drawn()
 
 
 @singledispatch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,9 +20,6 @@ from flowlens.explore.records import RecordsExplorer
 from flowlens.explore.words import cell, clock
 from flowlens.schema import BY_COLUMN
 from flowlens.selection import Selection
-
-if TYPE_CHECKING:
-    from flowlens.explore.crossfilter import Categories
 
 __all__ = ["CoverageExplorer"]
 
@@ -64,7 +61,7 @@ class CoverageExplorer(RecordsExplorer):
                 HistogramPanel(
                     cross,
                     self._choose,
-                    self._lengths(),
+                    cross.coded(self._lengths),
                     title="Lengths of records",
                     picks=Picks.none(),
                     looks=self._looks,
@@ -72,12 +69,12 @@ class CoverageExplorer(RecordsExplorer):
             )
         return panels
 
-    def _lengths(self) -> Categories:
+    def _lengths(self) -> tuple[np.ndarray, pd.Index]:
         seconds = (typed(self._table, "end") - typed(self._table, "start")).dt.total_seconds().to_numpy()
         known = ~np.isnan(seconds)
         names = ["0 s", *(f"up to {length} s" for length in _LENGTHS[1:]), f"over {_LENGTHS[-1]} s"]
         codes = np.where(known, np.searchsorted(_LENGTHS, np.where(known, seconds, 0)), -1)
-        return self._cross.coded(codes, pd.Index(names))
+        return codes, pd.Index(names)
 
     @property
     def gaps(self) -> pd.DataFrame:

@@ -43,20 +43,27 @@ _PIECE = 1 << 18
 _FEW = 0.25
 
 
-@dataclass(frozen=True, eq=False)
 class Categories:
     """What the rows of a table have of some kind: a number for each row, and the names behind the numbers.
 
-    Attributes
-    ----------
-    codes
-        By row in order of time, the place of its name; the number of names for none.
-    names
-        What there is.
+    They are worked out beside other work, and waited for where they are asked for.
     """
 
-    codes: np.ndarray
-    names: pd.Index
+    def __init__(
+        self, make: Callable[[], tuple[np.ndarray, pd.Index]], order: Callable[[np.ndarray, int], np.ndarray]
+    ) -> None:
+        self._made = POOL.submit(make)
+        self._ordered = POOL.submit(lambda: order(self._made.result()[0], self.count))
+
+    @property
+    def codes(self) -> np.ndarray:
+        """By row in order of time, the place of its name; the number of names for none."""
+        return self._ordered.result()
+
+    @property
+    def names(self) -> pd.Index:
+        """What there is."""
+        return self._made.result()[1]
 
     @property
     def count(self) -> int:
@@ -130,15 +137,23 @@ class Crossfilter:
 
     def categories(self, column: str) -> Categories:
         """Return what the rows have in a column of words."""
-        words = typed(self._df, column).array
-        categorical = words if isinstance(words, pd.Categorical) else pd.Categorical(words)
-        return self.coded(categorical.codes, categorical.categories)
 
-    def coded(self, codes: np.ndarray, names: pd.Index) -> Categories:
-        """Return what the rows have, where numbers by row of the table are known, -1 for none."""
-        ordered = self._ordered(codes).astype(np.int32, copy=self._order is None)
-        ordered[ordered < 0] = len(names)
-        return Categories(ordered, names)
+        def coded() -> tuple[np.ndarray, pd.Index]:
+            words = typed(self._df, column).array
+            categorical = words if isinstance(words, pd.Categorical) else pd.Categorical(words)
+            return categorical.codes, categorical.categories
+
+        return self.coded(coded)
+
+    def coded(self, make: Callable[[], tuple[np.ndarray, pd.Index]]) -> Categories:
+        """Return what the rows have, given what returns numbers by row of the table, -1 for none, and their names."""
+
+        def in_order(codes: np.ndarray, count: int) -> np.ndarray:
+            ordered = self._ordered(codes).astype(np.int32, copy=self._order is None)
+            ordered[ordered < 0] = count
+            return ordered
+
+        return Categories(make, in_order)
 
     def span(self) -> tuple[int, int] | None:
         """Return the first time and the last, in Unix seconds; None where no row has one."""

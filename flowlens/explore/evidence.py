@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from flowlens.cidr import Addresses
 from flowlens.columns import typed
 from flowlens.explore.words import edges_of, length, short, ticks, touched, width_of
-from flowlens.plot.artists import Dots, DotsData, Stack, StackData
+from flowlens.plot.contents import DotsData, StackData
 from flowlens.selection import Selection
 
 __all__ = ["drawn", "selection_of"]
@@ -39,8 +38,8 @@ def selection_of(row: pd.Series) -> Selection:
     return Selection(**there)
 
 
-def drawn(row: pd.Series, records: pd.DataFrame, span: tuple[int, int], zone: str) -> tuple[type[Any], Any]:
-    """Return the artists that show a finding, and their data.
+def drawn(row: pd.Series, records: pd.DataFrame, span: tuple[int, int], zone: str) -> DotsData | StackData:
+    """Return what to draw of a finding.
 
     Parameters
     ----------
@@ -56,11 +55,11 @@ def drawn(row: pd.Series, records: pd.DataFrame, span: tuple[int, int], zone: st
     starts = pd.DatetimeIndex(typed(records, "start")).as_unit("s").asi8.astype(float)
     kind = row["kind"]
     if kind == "beacon":
-        return Dots, _silences(np.sort(starts), span, zone)
+        return _silences(np.sort(starts), span, zone)
     if kind in _TARGETS:
         reached = typed(records, _TARGETS[kind])
-        return Dots, _reached(pd.DataFrame({"start": starts, reached.name: reached.array}), _TARGETS[kind], span, zone)
-    return Stack, _course(row, records, starts, span, zone)
+        return _reached(pd.DataFrame({"start": starts, reached.name: reached.array}), _TARGETS[kind], span, zone)
+    return _course(row, records, starts, span, zone)
 
 
 def _silences(starts: np.ndarray, span: tuple[int, int], zone: str) -> DotsData:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as widgets
@@ -19,7 +20,6 @@ from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Panel, Picks, View
 from flowlens.explore.typing_in import typed_clause
 from flowlens.explore.words import ZONES, amount, span
-from flowlens.plot.panels import figure_of, picture_of
 from flowlens.selection import Selection
 from flowlens.timespan import time_span
 
@@ -58,6 +58,9 @@ class Explorer(ABC):
         self._before: list[Selection] = []
         self._busy = False
         self._build()
+        # matplotlib takes a third of a second to load: the page makes its models meanwhile, and other threads put the
+        # rows in order.
+        import_module("flowlens.plot.panels")
         self._refresh()
         self._cross.prepare()
 
@@ -91,16 +94,21 @@ class Explorer(ABC):
         -------
         matplotlib.figure.Figure
         """
-        return figure_of([(panel.artists, panel.data(self._view)) for panel in self._panels], self._said(self._view))
+        from flowlens.plot.panels import figure_of
+
+        return figure_of([panel.data(self._view) for panel in self._panels], self._said(self._view))
 
     def __repr__(self) -> str:
         return f"<{self.name} explorer: {self._said(self._view)}>"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """Return the widgets, and a picture for readers of the notebook who have no kernel."""
-        bundle: dict[str, Any] = self._widget._repr_mimebundle_()
-        picture = picture_of([panel.shown.png() for panel in self._panels])
-        return {**bundle, "text/plain": repr(self), "image/png": picture}
+        from flowlens.plot.panels import picture_of
+
+        # What ipywidgets would say of its text is long, and not read by anybody.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        picture = picture_of([panel.shown.drawn() for panel in self._panels])
+        return {"text/plain": repr(self), "image/png": picture, "application/vnd.jupyter.widget-view+json": view}
 
     # --- What each explorer is made of ---
 

@@ -21,7 +21,7 @@ from flowlens.explore.judged import JudgedExplorer
 from flowlens.explore.over_time import TimePanel
 from flowlens.explore.panels import Panel, Picks
 from flowlens.explore.ranking import RankingPanel
-from flowlens.plot.panels import Picture
+from flowlens.explore.shown import PngShown
 from flowlens.selection import Selection
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class FindingsExplorer(JudgedExplorer):
         self._given = {name: value for name, value in given.items() if value is not None and name != "thresholds"}
         usual = thresholds()["value"]
         self._moved = {name: at for name, at in checked_thresholds(given["thresholds"]).items() if at != usual[name]}
-        self._pictures: dict[type[Any], Picture[Any]] = {}
+        self._pictures: dict[type[Any], PngShown[Any]] = {}
         # Contacts stay what they are while thresholds move.
         self._ground = GroundOfFrame(df)
         super().__init__(type(flow)(df, self._ground), df, self._call(), start)
@@ -86,7 +86,7 @@ class FindingsExplorer(JudgedExplorer):
         self._time = TimePanel(cross, self._choose, None, "", self._looks)
         self._ranking = RankingPanel(cross, self._choose, self._table, label=_who, looks=self._looks)
         self._by_score = HistogramPanel(
-            cross, self._choose, cross.coded(*self._scores()), title="Scores", picks=scores, looks=self._looks
+            cross, self._choose, cross.coded(self._scores), title="Scores", picks=scores, looks=self._looks
         )
         self._by_column = {
             column: self._bars(cross.categories(column), title, Picks.of(clause)) for column, title, clause in _COLUMNS
@@ -133,7 +133,7 @@ class FindingsExplorer(JudgedExplorer):
         self._cross = Crossfilter(found, self._measures())
         self._time.renew(self._cross, None)
         self._ranking.renew(self._cross, found)
-        self._by_score.renew(self._cross, self._cross.coded(*self._scores()))
+        self._by_score.renew(self._cross, self._cross.coded(self._scores))
         for column, panel in self._by_column.items():
             panel.renew(self._cross, self._cross.categories(column))
         self._refresh()
@@ -153,9 +153,8 @@ class FindingsExplorer(JudgedExplorer):
         return self._df.iloc[:0] if row is None else self._df.flow.select(selection_of(row))
 
     def _evidence(self, row: pd.Series) -> Markup:
-        artists, data = drawn(row, self.records, self._span, self._view.zone)
-        picture = self._pictures.get(artists) or self._pictures.setdefault(artists, Picture(artists))
-        self.image.value = picture.png(data)
+        data = drawn(row, self.records, self._span, self._view.zone)
+        self._pictures.setdefault(type(data), PngShown(self.image)).show(data, "")
         return Markup()  # the numbers are on its card
 
 

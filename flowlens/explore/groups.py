@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 
 from flowlens.enrich.networks import Networks
 from flowlens.explore.crossfilter import Categories
@@ -63,7 +65,7 @@ class GroupsExplorer(RecordsExplorer):
             )
         else:
             networks = Networks(self._length.value, _ipv6(self._length.value)).of_frame(self._table)
-            rows, columns = (self._cross.coded(side.codes, side.categories) for side in networks.values())
+            rows, columns = (self._cross.coded(partial(_parts, side)) for side in networks.values())
             names = ("src", "dst")
 
         def clauses(row: object, column: object) -> Mapping[str, Any]:
@@ -81,15 +83,21 @@ class GroupsExplorer(RecordsExplorer):
         if not self._named:
             return addresses
         groups = self._cross.categories(f"{end}_group")
-        unnamed = np.append(groups.names == _UNNAMED, True)
-        return Categories(
-            np.where(unnamed[groups.codes], addresses.codes, addresses.count).astype(np.int32), addresses.names
-        )
+
+        def unnamed() -> tuple[np.ndarray, pd.Index]:
+            kept = np.append(groups.names == _UNNAMED, True)[groups.codes]
+            return np.where(kept, addresses.codes, addresses.count).astype(np.int32), addresses.names
+
+        return Categories(unnamed, lambda codes, _: codes)
 
     def _arranged(self) -> Sequence[widgets.Widget]:
         time, matrix, *bars = self._panels
         by = self._looks.beside([self._by, self._length])
         return [time.widget, by, matrix.widget, self._looks.row([panel.widget for panel in bars]), self._copy]
+
+
+def _parts(categorical: pd.Categorical[Any]) -> tuple[np.ndarray, pd.Index]:
+    return categorical.codes, categorical.categories
 
 
 def _ipv6(length: int) -> int:

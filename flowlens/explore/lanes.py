@@ -11,7 +11,7 @@ from flowlens.explore.crossfilter import Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, Picks, View
 from flowlens.explore.words import edges_of, length, ticks, width_of
-from flowlens.plot.artists import Lanes, LanesData
+from flowlens.plot.contents import LanesData
 from flowlens.selection import Selection
 
 __all__ = ["LanesPanel"]
@@ -19,8 +19,6 @@ __all__ = ["LanesPanel"]
 
 class LanesPanel(Panel[LanesData]):
     """One lane for each of the largest, and the same as a list to read and to pick from."""
-
-    artists = Lanes
 
     def __init__(
         self, cross: Crossfilter, choose: Choose, categories: Categories, *, title: str, picks: Picks,
@@ -32,7 +30,7 @@ class LanesPanel(Panel[LanesData]):
         begin, end = cross.span() or (0, 1)
         self.edges = edges_of(begin, end, width_of(begin, end))
         self._bins = cross.bins(int(self.edges[0]), int(self.edges[1] - self.edges[0]), len(self.edges) - 1)
-        self.shown = looks.shown(Lanes)
+        self.shown = looks.shown()
         self.list = looks.picked(6, f"{title}: pick one or several")
         self.twin = looks.twin()
         self.list.observe(self._picked, "value")
@@ -41,7 +39,7 @@ class LanesPanel(Panel[LanesData]):
     def _shown(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of the largest in the order of their names, and the sums of all."""
         sums = self.cross.sums(self._categories, view.measure, self.others(view.filter))
-        largest = np.argsort(-sums, kind="stable")[: Lanes.most]
+        largest = np.argsort(-sums, kind="stable")[: LanesData.most]
         return np.sort(largest[sums[largest] > 0]), sums
 
     def _by_bin(self, places: np.ndarray, clauses: Mapping[str, Any], measure: str) -> np.ndarray:

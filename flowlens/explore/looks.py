@@ -14,7 +14,6 @@ from ipywidgets.widgets.widget_selection import ToggleButtonsStyle
 from ipywidgets.widgets.widget_string import HTMLStyle, TextStyle
 
 from flowlens.explore.shown import PngShown, Shown
-from flowlens.plot.artists import Artists
 
 __all__ = ["Looks", "Marked"]
 
@@ -45,13 +44,13 @@ class Looks:
         """Return room for a picture."""
         return widgets.Image(format="png", layout=self._wide)
 
-    def shown(self, artists: type[Artists[Any]]) -> Shown[Any]:
+    def shown(self) -> Shown[Any]:
         """Return where a panel is drawn."""
-        return PngShown(artists, self.image())
+        return PngShown(self.image())
 
-    def markable(self, artists: type[Artists[Any]], marked: Marked) -> Shown[Any]:  # noqa: ARG002
+    def markable(self, marked: Marked) -> Shown[Any]:  # noqa: ARG002
         """Return where a panel is drawn, marked where there is a way to; `marked` says what a mark means."""
-        return self.shown(artists)
+        return self.shown()
 
     def words(self, value: str = "") -> widgets.HTML:
         """Return room for words."""

@@ -13,12 +13,12 @@ from flowlens.explore.crossfilter import Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.panels import Choose, Panel, View
 from flowlens.explore.words import share, short
-from flowlens.plot.artists import Cells, CellsData
+from flowlens.plot.contents import CellsData
 from flowlens.selection import Selection
 
 __all__ = ["Crossed", "MatrixPanel"]
 
-_MOST = Cells.most
+_MOST = CellsData.most
 _NO_CELL = (-1, -1)
 
 
@@ -59,12 +59,10 @@ class _Top:
 class MatrixPanel(Panel[CellsData]):
     """The largest rows and columns as a heat map, and the largest cells as a list to read and to pick from."""
 
-    artists = Cells
-
     def __init__(self, cross: Crossfilter, choose: Choose, crossed: Crossed, *, title: str, looks: Looks) -> None:
         super().__init__(cross, choose)
         self.title = title
-        self.shown = looks.shown(Cells)
+        self.shown = looks.shown()
         self.list = looks.picked_one(8, f"{title}: pick a pair")
         self.twin = looks.twin()
         self.list.observe(self._picked, "value")

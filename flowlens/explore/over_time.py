@@ -10,13 +10,13 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from flowlens.explore.crossfilter import Categories, Crossfilter
+from flowlens.explore.crossfilter import POOL, Categories, Crossfilter
 from flowlens.explore.looks import Looks
 from flowlens.explore.moves import MOVES, Move
 from flowlens.explore.panels import Choose, Panel, View
 from flowlens.explore.patience import Patience
 from flowlens.explore.words import amount, edges_of, in_zone, length, short, span, ticks, touched, width_of
-from flowlens.plot.artists import Stack, StackData
+from flowlens.plot.contents import StackData
 from flowlens.selection import Selection
 from flowlens.timespan import time_span
 
@@ -34,8 +34,6 @@ class TimePanel(Panel[StackData]):
         The clause of a pick among the series.
     """
 
-    artists = Stack
-
     def __init__(
         self, cross: Crossfilter, choose: Choose, series: Categories | None, clause: str, looks: Looks
     ) -> None:
@@ -43,7 +41,7 @@ class TimePanel(Panel[StackData]):
         self._clause = clause
         self.own = frozenset({"time", clause} if series is not None else {"time"})
         self.renew(cross, series)
-        self.shown = looks.markable(Stack, self._between)
+        self.shown = looks.markable(self._between)
         self.slider = widgets.SelectionRangeSlider(
             options=[("", 0), (" ", 1)], description="Time", continuous_update=False,
             layout=widgets.Layout(width="56%"), tooltip="Time: arrow keys move the ends",
@@ -70,22 +68,26 @@ class TimePanel(Panel[StackData]):
     def renew(self, cross: Crossfilter, series: Categories | None) -> None:
         """Show another table from now on."""
         self.cross, self._series = cross, series
-        begin, end = cross.span() or (0, 1)
-        self.edges = edges_of(begin, end, width_of(begin, end))
-        self._codes = self._coded()
+        self._edges = POOL.submit(_edges, cross)
+        self._codes = Categories(self._coded, lambda codes, _: codes)
         self._zone = ""  # the slider has other times, too
         self.forget()
 
-    def _coded(self) -> Categories:
+    @property
+    def edges(self) -> np.ndarray:
+        """Where the bins begin, and where the last one ends, in Unix seconds."""
+        return self._edges.result()
+
+    def _coded(self) -> tuple[np.ndarray, pd.Index]:
         """Return for each row its bin and its series in one number."""
         width, count = int(self.edges[1] - self.edges[0]), len(self.edges) - 1
         bins = self.cross.bins(int(self.edges[0]), width, count)
         if self._series is None:
-            return Categories(bins, pd.RangeIndex(count))
+            return bins, pd.RangeIndex(count)
         kinds = self._series.count + 1
         codes: np.ndarray = bins * kinds + self._series.codes
         codes[bins == count] = count * kinds
-        return Categories(codes, pd.RangeIndex(count * kinds))
+        return codes, pd.RangeIndex(count * kinds)
 
     def _sums(self, selection: Selection, measure: str) -> np.ndarray:
         return self.cross.sums(self._codes, measure, self.others(selection)).reshape(len(self.edges) - 1, -1)
@@ -152,6 +154,11 @@ class TimePanel(Panel[StackData]):
 
     def _picked_kind(self, change: Mapping[str, Any]) -> None:
         self.choose({self._clause: None if change["new"] == "all" else change["new"]})
+
+
+def _edges(cross: Crossfilter) -> np.ndarray:
+    begin, end = cross.span() or (0, 1)
+    return edges_of(begin, end, width_of(begin, end))
 
 
 def _form(width: int) -> str:

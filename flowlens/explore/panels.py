@@ -12,7 +12,6 @@ import ipywidgets as widgets
 
 from flowlens.explore.crossfilter import Crossfilter
 from flowlens.explore.shown import Shown
-from flowlens.plot.artists import Artists
 from flowlens.selection import Selection
 
 __all__ = ["Choose", "Panel", "Picks", "View"]
@@ -50,8 +49,6 @@ class Panel(ABC, Generic[Data]):
 
     #: Names of the clauses that picks here make.
     own: frozenset[str]
-    #: The artists that draw it.
-    artists: type[Artists[Any]]
     widget: widgets.Widget
     #: Where it is drawn.
     shown: Shown[Data]

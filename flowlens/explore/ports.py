@@ -26,10 +26,11 @@ def coded_ports(df: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
     """Return for each record the place of its service port and protocol, -1 for none, and what there is."""
     protocols = typed(df, "protocol")
     keys = _offered(df) * _PROTOCOLS + protocols.to_numpy(np.int32, na_value=0)
-    # There are so few keys that a table of all is faster than telling them apart by hashing.
-    places = np.zeros((_NO_PORT + 1) * _PROTOCOLS, np.int32)
-    places[keys] = 1
-    names = np.flatnonzero(places)
+    # There are so few keys that tables of all are faster than telling them apart by hashing.
+    there = np.zeros((_NO_PORT + 1) * _PROTOCOLS, bool)
+    there[keys] = True
+    names = np.flatnonzero(there)
+    places = np.empty(len(there), np.int32)
     places[names] = np.arange(len(names))
     return np.where(protocols.isna(), -1, places[keys]), pd.Index(names)
 

@@ -64,7 +64,7 @@ class RejectsExplorer(JudgedExplorer):
         targets = found["dstaddr"].astype(object).where(found["dstaddr"].notna()) + ":" + ports
         services = pd.Categorical(targets.where(targets.isna() | ~targets.str.endswith(":"), targets.str[:-1]))
         rows = self._cross.categories("srcaddr")
-        columns = self._cross.coded(services.codes, services.categories)
+        columns = self._cross.coded(lambda: (services.codes, services.categories))
 
         def clauses(row: str, column: str) -> dict[str, Any]:
             address, _, port = column.rpartition(":") if column in _with_port else (column, "", "")

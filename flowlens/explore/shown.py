@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import ipywidgets as widgets
 
-from flowlens.plot.artists import Artists
-from flowlens.plot.panels import Picture
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from flowlens.plot.panels import Picture
 
 __all__ = ["PngShown", "Shown"]
 
@@ -23,20 +25,27 @@ class Shown(Protocol[Data_contra]):
     def show(self, data: Data_contra, said: str) -> None:
         """Draw it, for those who see it and in words for those who do not."""
 
-    def png(self) -> bytes:
+    def drawn(self) -> Image:
         """Return what is shown as a picture."""
 
 
 class PngShown(Generic[Data]):
     """A picture that the kernel draws. Its words stand below it: ipywidgets has no other text of a picture."""
 
-    def __init__(self, artists: type[Artists[Data]], image: widgets.Image) -> None:
-        self._picture, self.widget = Picture[Any](artists), image
+    def __init__(self, image: widgets.Image) -> None:
+        self.widget = image
+        self._picture: Picture[Data] | None = None
 
     def show(self, data: Data, said: str) -> None:  # noqa: ARG002
         """Draw it."""
+        if self._picture is None:
+            from flowlens.plot.panels import Picture
+
+            self._picture = Picture(type(data))
         self.widget.value = self._picture.png(data)
 
-    def png(self) -> bytes:
+    def drawn(self) -> Image:
         """Return what is shown."""
-        return bytes(self.widget.value)
+        if self._picture is None:
+            raise RuntimeError("nothing has been drawn yet")
+        return self._picture.drawn()

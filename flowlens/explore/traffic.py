@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -29,20 +30,17 @@ class TrafficExplorer(RecordsExplorer):
 
     def _make_panels(self) -> Sequence[Panel[Any]]:
         cross, columns = self._cross, self._table.columns
-        # First, beside the sorting of rows by time that has begun.
-        has_ports = {"srcport", "dstport", "protocol"} <= {*columns}
-        ports = coded_ports(self._table) if has_ports else None
         actions = cross.categories("action") if "action" in columns else None
-        panels: list[Panel[Any]] = [TimePanel(cross, self._choose, actions, "action", self._looks)]
+        bars: list[Panel[Any]] = []
         for title, column, clause in (("Sources", "srcaddr", "src"), ("Destinations", "dstaddr", "dst")):
-            picks = Picks.of(clause)
-            panels.append(self._bars(cross.categories(column), title, picks))
-        if ports is not None:
+            bars.append(self._bars(cross.categories(column), title, Picks.of(clause)))
+        if {"srcport", "dstport", "protocol"} <= {*columns}:
             picks = Picks(
                 clauses=port_clauses, names=picked_ports, own=frozenset({"port", "protocol"}), label=port_label
             )
-            panels.append(self._bars(cross.coded(*ports), "Service ports", picks))
-        return panels
+            bars.append(self._bars(cross.coded(partial(coded_ports, self._table)), "Service ports", picks))
+        # Last, as it waits for the names of the actions.
+        return [TimePanel(cross, self._choose, actions, "action", self._looks), *bars]
 
     def _arranged(self) -> Sequence[widgets.Widget]:
         # As high for one row as for all, so that nothing below it moves.

@@ -10,7 +10,10 @@
     conversation  a conversation on a time line
     hostile       the rhythm of a beacon, and the highest scores
     panels        pictures of the explorers' panels
-    artists, bars  what these draw
+    artists, bars what draws these
+    contents      what these show, without matplotlib
+    colours       colours and hatches, without matplotlib, too
+    scales        what is written beside a picture that is drawn again and again
     words         words that are drawn again and again
-    canvas        axes, colours, amounts and time, which all share
+    canvas        axes, amounts and time, which all share
 """

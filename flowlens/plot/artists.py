@@ -5,8 +5,6 @@ A panel that is made anew takes twice as long as one whose artists get new value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -15,21 +13,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from flowlens.plot.canvas import BLUE, OTHERS, ROLES
+from flowlens.plot.colours import BLUE, GHOST, INK, ORANGE
+from flowlens.plot.contents import CellsData, DotsData, LanesData, StackData
+from flowlens.plot.scales import below, beside
 from flowlens.plot.words import shortened, written
 
-__all__ = [
-    "GHOST", "INK", "Artists", "Cells", "CellsData", "Dots", "DotsData", "Lanes", "LanesData", "Stack", "StackData",
-]  # fmt: skip
-
-#: Four and a half times as dark as white and as light as black: words that can be read on light and on dark pages.
-INK = "#777777"
-#: What is compared with.
-GHOST = "#999999"
-_CHOSEN = "#D55E00"
-
-#: Colour and hatch of series that are neither accepted nor refused.
-_LOOKS = ((BLUE, ""), (OTHERS[2], "///"), (OTHERS[0], "..."), (OTHERS[1], "xxx"), (OTHERS[3], "\\\\\\"), (GHOST, "++"))
+__all__ = ["Artists", "Cells", "Dots", "Lanes", "Stack"]
 
 Data_contra = TypeVar("Data_contra", contravariant=True)
 
@@ -48,40 +37,6 @@ class Artists(Protocol[Data_contra]):
         """Show other values."""
 
 
-@dataclass(frozen=True)
-class StackData:
-    """Amounts over time.
-
-    Attributes
-    ----------
-    edges
-        Of the bins, as they are written below, one more than bins.
-    series
-        Amounts by bin for each name, stacked in this order.
-    names
-        All there may be, in an order that gives each its look.
-    ghost
-        All of what is compared with; None where nothing is.
-    chosen
-        The first bin that is chosen and the one behind the last; None where all are.
-    title, ticks, amount
-        What it shows, where and what to write below, and how to write an amount.
-    """
-
-    edges: np.ndarray
-    series: dict[str, np.ndarray]
-    names: Sequence[str]
-    ghost: np.ndarray | None
-    chosen: tuple[int, int] | None
-    title: str
-    ticks: Sequence[tuple[float, str]]
-    amount: Callable[[float], str]
-
-    def look_of(self, name: str) -> tuple[str, str]:
-        """Return the colour and the hatch of a series."""
-        return ROLES.get(name) or _LOOKS[self.names.index(name) % len(_LOOKS)]
-
-
 class Stack:
     """Stacked steps over time."""
 
@@ -94,6 +49,7 @@ class Stack:
         self._explained: list[str] = []
         self._ghost = ax.stairs([0.0], [0.0, 1.0], color=GHOST, linewidth=1.2, zorder=3)
         self._outside = [ax.axvspan(0, 0, color=INK, alpha=0.18, linewidth=0, zorder=2) for _ in range(2)]
+        self._below, self._beside = below(ax), beside(ax)
         self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
 
     def update(self, data: StackData) -> None:
@@ -121,8 +77,8 @@ class Stack:
         top = max(floor.max(initial=0.0), ghost.max(initial=0.0))
         ax.set_xlim(first, last)
         ax.set_ylim(0, top * 1.05 or 1)
-        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
-        ax.set_yticks([0, top], ["0", data.amount(top)]) if top else ax.set_yticks([])
+        self._below.write(data.ticks)
+        self._beside.write([(0, "0"), (top, data.amount(top))] if top else [])
         ax.set_title(data.title)
         self._said.set_text("" if top else "nothing here")
         self._explain(list(data.series) if len(data.names) > 1 else [])
@@ -140,44 +96,20 @@ class Stack:
         legend.set_visible(bool(shown))
 
 
-@dataclass(frozen=True)
-class CellsData:
-    """Amounts that two things have in common.
-
-    Attributes
-    ----------
-    rows, columns, amounts
-        Names, and the amount of each row and column.
-    chosen
-        The places of rows and columns that are chosen.
-    title, amount
-        What it shows, and how to write an amount.
-    """
-
-    rows: Sequence[str]
-    columns: Sequence[str]
-    amounts: np.ndarray
-    chosen: Sequence[tuple[int, int]]
-    title: str
-    amount: Callable[[float], str]
-
-
 class Cells:
     """A heat map with the amounts in its cells, on a logarithmic scale."""
 
-    #: How many rows and columns there is room for.
-    most: ClassVar = 8
     size: ClassVar = (8.8, 3.4)
     margins: ClassVar = (0.2, 0.99, 0.93, 0.2)
 
     def __init__(self, ax: Axes) -> None:
-        self._ax, places = ax, self.most
+        self._ax, places = ax, CellsData.most
         empty = np.ma.masked_all((places, places))
         self._colours = ax.imshow(empty, cmap="cividis_r", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         self._texts = [
             [written(ax, column, row, ha="center", fontsize=8) for column in range(places)] for row in range(places)
         ]
-        self._frames = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=_CHOSEN, linewidth=2.5) for _ in range(places)]
+        self._frames = [Rectangle((0, 0), 1, 1, fill=False, edgecolor=ORANGE, linewidth=2.5) for _ in range(places)]
         for frame in self._frames:
             ax.add_patch(frame)
         self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
@@ -187,7 +119,7 @@ class Cells:
     def update(self, data: CellsData) -> None:
         """Show other values."""
         ax, (rows, columns) = self._ax, data.amounts.shape
-        amounts = np.zeros((self.most, self.most))
+        amounts = np.zeros((CellsData.most, CellsData.most))
         amounts[:rows, :columns] = data.amounts
         shade = np.log1p(amounts)
         shade /= shade.max() or 1.0
@@ -210,49 +142,21 @@ class Cells:
         self._said.set_text("" if amounts.any() else "nothing here")
 
 
-@dataclass(frozen=True)
-class LanesData:
-    """What there is of each name over time.
-
-    Attributes
-    ----------
-    names
-        Of the lanes, from the top.
-    edges
-        Of the bins, as they are written below, one more than bins.
-    present, lost
-        Amounts by lane and bin: of what is there, and of what is known to be lost.
-    chosen
-        Which lanes are; none where all are.
-    title, ticks
-        What it shows, and where and what to write below.
-    """
-
-    names: Sequence[str]
-    edges: np.ndarray
-    present: np.ndarray
-    lost: np.ndarray
-    chosen: Sequence[bool]
-    title: str
-    ticks: Sequence[tuple[float, str]]
-
-
 class Lanes:
     """One lane a name: filled where there are records, marked where some were lost, empty where there is nothing."""
 
-    #: How many lanes there is room for.
-    most: ClassVar = 16
     size: ClassVar = (13.2, 3.4)
     margins: ClassVar = (0.17, 0.965, 0.92, 0.09)
 
     def __init__(self, ax: Axes) -> None:
-        self._ax, places = ax, self.most
+        self._ax, places = ax, LanesData.most
         colours = LinearSegmentedColormap.from_list("presence", ["#9ecae1", BLUE])
         self._image = ax.imshow(
             np.ma.masked_all((places, 1)), cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest",
             extent=(0, 1, places - 0.5, -0.5),
         )  # fmt: skip
-        (self._marks,) = ax.plot([], [], "x", color=_CHOSEN, markersize=5, label="SKIPDATA: records were lost")
+        self._below = below(ax)
+        (self._marks,) = ax.plot([], [], "x", color=ORANGE, markersize=5, label="SKIPDATA: records were lost")
         self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
         ax.legend(loc="lower right", bbox_to_anchor=(1, 0.98), frameon=False, fontsize=8, borderpad=0)
         ax.tick_params(axis="y", length=0)
@@ -273,32 +177,10 @@ class Lanes:
         ax.set_yticks(range(lanes), [shortened(name) for name in data.names])
         for label, chosen in zip(ax.get_yticklabels(), data.chosen, strict=False):
             label.set_fontweight("bold" if chosen else "normal")
-        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
+        self._below.write(data.ticks)
         left, right, *_ = self.margins
         ax.set_title(data.title, x=(0.01 - left) / (right - left))
         self._said.set_text("" if lanes else "nothing here")
-
-
-@dataclass(frozen=True)
-class DotsData:
-    """Events by their time and something else.
-
-    Attributes
-    ----------
-    times, heights
-        One of each an event.
-    span
-        First and last time to show.
-    title, ticks, levels
-        What it shows, and where and what to write below and on the left: numbers where there are no levels.
-    """
-
-    times: np.ndarray
-    heights: np.ndarray
-    span: tuple[float, float]
-    title: str
-    ticks: Sequence[tuple[float, str]]
-    levels: Sequence[tuple[float, str]]
 
 
 class Dots:
@@ -309,6 +191,7 @@ class Dots:
 
     def __init__(self, ax: Axes) -> None:
         self._ax = ax
+        self._below = below(ax)
         (self._dots,) = ax.plot([], [], "o", color=BLUE, markersize=4, alpha=0.7)
         self._said = ax.text(0.5, 0.5, "", transform=ax.transAxes, ha="center", va="center")
 
@@ -320,7 +203,7 @@ class Dots:
         room = (high - low) * 0.08 or 1.0
         ax.set_xlim(*data.span)
         ax.set_ylim(low - room, high + room)
-        ax.set_xticks([place for place, _ in data.ticks], [text for _, text in data.ticks])
+        self._below.write(data.ticks)
         if data.levels:
             ax.set_yticks([place for place, _ in data.levels], [shortened(text) for _, text in data.levels])
         else:

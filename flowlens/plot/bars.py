@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from flowlens.plot.artists import GHOST
-from flowlens.plot.canvas import BLUE
+from flowlens.plot.colours import BLUE, GHOST
+from flowlens.plot.contents import BarsData
 from flowlens.plot.words import shortened, written
 
-__all__ = ["Bars", "BarsData", "WideBars"]
-
-
-@dataclass(frozen=True)
-class BarsData:
-    """Amounts by name, largest first.
-
-    Attributes
-    ----------
-    names, amounts
-        What is ranked.
-    keys
-        What stands for each where it is picked.
-    chosen
-        Which of them are; none where all are.
-    ghosts
-        Those of what is compared with; None where nothing is.
-    title, amount
-        What it shows, and how to write an amount.
-    """
-
-    names: Sequence[str]
-    amounts: np.ndarray
-    keys: Sequence[int]
-    chosen: Sequence[bool]
-    ghosts: np.ndarray | None
-    title: str
-    amount: Callable[[float], str]
+__all__ = ["Bars", "WideBars"]
 
 
 class Bars:
     """Horizontal bars with their names on the left and their amounts behind them."""
 
-    #: How many there is room for.
-    most: ClassVar = 10
     _most_letters = 24
 
     size: ClassVar = (4.4, 2.3)
     margins: ClassVar = (0.4, 0.86, 0.9, 0.02)
 
     def __init__(self, ax: Axes) -> None:
-        self._ax, places = ax, self.most
+        self._ax, places = ax, BarsData.most
         at = range(places)
         # Two artists for all bars, and no axes to lay out.
         self._bars, self._ghosts = PolyCollection([]), PolyCollection([], facecolors="none", edgecolors=GHOST)

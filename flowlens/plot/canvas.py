@@ -1,8 +1,4 @@
-"""What all pictures share: axes, looks, amounts and time.
-
-Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/): any colour vision tells them apart, and they are never
-the only sign.
-"""
+"""What all pictures share: axes, amounts and time."""
 
 from __future__ import annotations
 
@@ -20,22 +16,9 @@ from flowlens.amounts import in_si
 from flowlens.timespan import Zone
 
 __all__ = [
-    "BLUE", "HATCHES", "NO_NAME", "ORANGE", "OTHERS", "REST", "ROLES", "amounts_of", "axes", "few_ticks", "in_zone",
-    "is_together", "others_together", "say_nothing_here", "short", "write_in_cells",
+    "NO_NAME", "amounts_of", "axes", "few_ticks", "in_zone", "is_together", "others_together", "say_nothing_here",
+    "short", "write_in_cells",
 ]  # fmt: skip
-
-BLUE, ORANGE = "#0072B2", "#D55E00"
-OTHERS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-#: What is summed up in one.
-REST = "#999999"
-
-#: Colour and hatch of what was accepted and refused, and of what the log says of its own records.
-ROLES = {
-    "ACCEPT": (BLUE, ""), "REJECT": (ORANGE, "///"),
-    "OK": (BLUE, ""), "NODATA": (OTHERS[3], "..."), "SKIPDATA": (ORANGE, "xxx"),
-}  # fmt: skip
-#: Hatches of what has no role.
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**", "--", "||", "//..", "xx..")
 
 #: What stands for a value that a record does not have, and for the values behind the largest.
 NO_NAME, _OTHERS_OF = "(none)", " others"

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flowlens.diagnose import Course
-from flowlens.plot.canvas import ROLES, axes, in_zone, say_nothing_here
+from flowlens.plot.canvas import axes, in_zone, say_nothing_here
+from flowlens.plot.colours import ROLES
 from flowlens.timespan import Zone
 
 __all__ = ["draw_conversation"]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flowlens.plot.canvas import BLUE, NO_NAME, ORANGE, axes, in_zone, say_nothing_here
+from flowlens.plot.canvas import NO_NAME, axes, in_zone, say_nothing_here
+from flowlens.plot.colours import BLUE, ORANGE
 from flowlens.timespan import Zone
 
 __all__ = ["draw_coverage"]

@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from flowlens.detect import Beat
-from flowlens.plot.canvas import BLUE, HATCHES, OTHERS, axes, in_zone, say_nothing_here
+from flowlens.plot.canvas import axes, in_zone, say_nothing_here
+from flowlens.plot.colours import BLUE, HATCHES, OTHERS
 from flowlens.timespan import Zone
 
 __all__ = ["draw_beacon", "draw_findings"]

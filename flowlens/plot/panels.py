@@ -15,7 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from flowlens.plot.artists import INK, Artists
+from flowlens.plot.artists import Artists, Cells, Dots, Lanes, Stack
+from flowlens.plot.bars import Bars, WideBars
+from flowlens.plot.colours import INK
+from flowlens.plot.contents import BarsData, CellsData, DotsData, LanesData, StackData, WideBarsData
 
 __all__ = ["Figure", "Picture", "figure_of", "picture_of"]
 
@@ -34,33 +37,48 @@ _WIDTH, _HEAD = 13.4, 0.4
 
 Data = TypeVar("Data")
 
+#: What draws what.
+_ARTISTS: dict[type[Any], type[Artists[Any]]] = {
+    StackData: Stack, BarsData: Bars, WideBarsData: WideBars, CellsData: Cells, LanesData: Lanes, DotsData: Dots,
+}  # fmt: skip
+
 
 class Picture(Generic[Data]):
     """One panel as a PNG of its own."""
 
-    def __init__(self, panel: type[Artists[Data]]) -> None:
+    def __init__(self, kind: type[Data]) -> None:
+        panel = _ARTISTS[kind]
         with mpl.rc_context(_STYLE):
             self._figure = Figure(figsize=panel.size, dpi=_DPI, facecolor="none")
             self._canvas = FigureCanvasAgg(self._figure)
             left, right, top, bottom = panel.margins
             self._figure.subplots_adjust(left=left, right=right, top=top, bottom=bottom)
-            self._panel = panel(self._figure.add_subplot(facecolor="none"))
+            self._panel: Artists[Data] = panel(self._figure.add_subplot(facecolor="none"))
 
-    def png(self, data: Data) -> bytes:
-        """Return the picture of these values."""
+    def draw(self, data: Data) -> None:
+        """Draw these values."""
         with mpl.rc_context(_STYLE):
             self._panel.update(data)
             self._canvas.draw()
+
+    def png(self, data: Data) -> bytes:
+        """Draw these values, and return the picture."""
+        self.draw(data)
         encoded = BytesIO()
         # Twice as fast as through the figure, which would look for metadata and compress harder.
-        Image.fromarray(np.asarray(self._canvas.buffer_rgba())).save(encoded, "png", compress_level=1)
+        self.drawn().save(encoded, "png", compress_level=1)
         return encoded.getvalue()
 
+    def drawn(self) -> Image.Image:
+        """Return what was drawn last."""
+        return Image.fromarray(np.asarray(self._canvas.buffer_rgba()))
 
-def figure_of(panels: Sequence[tuple[type[Artists[Any]], object]], title: str) -> Figure:
+
+def figure_of(contents: Sequence[object], title: str) -> Figure:
     """Return one figure of several panels: wide ones by themselves, others beside each other."""
     import matplotlib.pyplot as plt
 
+    panels = [(_ARTISTS[type(data)], data) for data in contents]
     rows = _in_rows([panel.size for panel, _ in panels])
     heights = [max(panels[place][0].size[1] for place in row) for row in rows]
     width, height = _WIDTH, sum(heights) + _HEAD
@@ -101,9 +119,8 @@ def _placed(figure: Figure, panel: type[Artists[Any]], within: tuple[float, floa
     )
 
 
-def picture_of(pictures: Sequence[bytes]) -> bytes:
-    """Return one PNG of those of several panels, laid out as a figure of them."""
-    images = [Image.open(BytesIO(picture)) for picture in pictures]
+def picture_of(images: Sequence[Image.Image]) -> bytes:
+    """Return one PNG of several panels, laid out as a figure of them."""
     rows = [
         [images[place] for place in row] for row in _in_rows([(one.width / _DPI, one.height / _DPI) for one in images])
     ]

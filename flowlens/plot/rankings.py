@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from flowlens.plot.canvas import (
-    BLUE,
     amounts_of,
     axes,
     few_ticks,
@@ -18,6 +17,7 @@ from flowlens.plot.canvas import (
     short,
     write_in_cells,
 )
+from flowlens.plot.colours import BLUE
 
 __all__ = ["draw_bars", "draw_matrix"]
 

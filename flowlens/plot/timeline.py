@@ -9,20 +9,8 @@ import matplotlib.dates as mdates
 import pandas as pd
 from matplotlib.axes import Axes
 
-from flowlens.plot.canvas import (
-    BLUE,
-    HATCHES,
-    OTHERS,
-    REST,
-    ROLES,
-    amounts_of,
-    axes,
-    few_ticks,
-    in_zone,
-    is_together,
-    others_together,
-    say_nothing_here,
-)
+from flowlens.plot.canvas import amounts_of, axes, few_ticks, in_zone, is_together, others_together, say_nothing_here
+from flowlens.plot.colours import BLUE, HATCHES, OTHERS, REST, ROLES
 from flowlens.timespan import Zone, width_in_seconds
 
 __all__ = ["draw_timeline", "need_few_bars", "width_of_bins"]
