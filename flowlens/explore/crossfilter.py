@@ -28,8 +28,8 @@ from flowlens.timespan import time_span
 
 __all__ = ["POOL", "Categories", "Crossfilter"]
 
-#: What leaves Python's lock for long is done here.
-POOL = ThreadPoolExecutor(os.cpu_count(), "flowlens-explore")
+#: What leaves Python's lock for long is done here. Twice as many as there are cores, as some wait for what others do.
+POOL = ThreadPoolExecutor(2 * (os.cpu_count() or 1), "flowlens-explore")
 
 Value = TypeVar("Value")
 
