@@ -41,8 +41,8 @@ def coded_ports(df: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
 
 def _keys(df: pd.DataFrame) -> np.ndarray:
     """Return the number of each record; those without a protocol are behind the last."""
-    protocols: np.ndarray = typed(df, "protocol").to_numpy(np.int32, na_value=_PROTOCOLS)
-    return protocols * _PORTS + _offered(df)
+    keys: np.ndarray = typed(df, "protocol").to_numpy(np.int32, na_value=_PROTOCOLS) * _PORTS + _offered(df)
+    return keys
 
 
 def _offered(df: pd.DataFrame) -> np.ndarray:
