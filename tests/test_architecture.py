@@ -126,6 +126,17 @@ def test_reading_and_selecting_loads_no_engine_and_no_plots():
     assert result.stdout.strip() == "[]"
 
 
+def test_explorers_make_their_models_before_they_load_what_draws():
+    code = (
+        "import sys, ipywidgets, flowlens as fl; before = []; make = ipywidgets.Widget.open; "
+        "ipywidgets.Widget.open = lambda self: (before.append('matplotlib' in sys.modules), make(self))[1]; "
+        "shown = fl.sample().head(100).flow.explore(); "
+        "print(len(before) > 40, any(before), 'matplotlib' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "True False True"
+
+
 def test_import_sets_nothing_up_beyond_df_flow():
     code = (
         "import pandas as pd, warnings, logging\n"

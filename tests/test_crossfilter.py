@@ -102,17 +102,23 @@ def test_names_are_found_and_others_left_out():
 # --- Service ports ---
 
 
+#: How `coded_ports` puts a protocol and a port into one number.
+PORTS = 65_537
+
+
+@pytest.mark.parametrize("piece", [1 << 17, 1000], ids=["at once", "in pieces"])
 @pytest.mark.parametrize("drop", [[], ["tcp_flags"]], ids=["with flags", "without"])
-def test_service_ports_are_those_of_ports(drop):
+def test_service_ports_are_those_of_ports(drop, piece, monkeypatch):
+    monkeypatch.setattr("flowlens.explore.ports._PIECE", piece)
     df = fl.sample().drop(columns=drop)
     codes, names = coded_ports(df)
     told = df.flow.ports()
     expected = {
-        (0 if pd.isna(port) else int(port), int(protocol)): int(flows)
+        (int(protocol), 0 if pd.isna(port) else int(port)): int(flows)
         for port, protocol, flows in zip(told["port"], told["protocol"], told["flows"], strict=True)
     }
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    assert {divmod(int(name), 256): int(n) for name, n in zip(names, counts, strict=True) if n} == expected
+    assert {divmod(int(name), PORTS): int(n) for name, n in zip(names, counts, strict=True) if n} == expected
 
 
 @given(records=TRAFFIC)
@@ -122,7 +128,7 @@ def test_service_ports_of_random_traffic_are_those_of_ports(records):
     told = df.flow.ports()
     found = pd.Series(names[codes[codes >= 0]], dtype=object).value_counts().to_dict()
     expected = {
-        (65_536 if pd.isna(port) else int(port)) * 256 + int(protocol): int(flows)
+        int(protocol) * PORTS + (65_536 if pd.isna(port) else int(port)): int(flows)
         for port, protocol, flows in zip(told["port"], told["protocol"], told["flows"], strict=True)
     }
     assert found == expected
@@ -138,4 +144,4 @@ def test_service_ports_of_a_transit_gateway_are_those_of_ports():
     )
     told = df.flow.ports()
     codes, names = coded_ports(df)
-    assert sorted(names[codes] // 256) == sorted(np.repeat(told["port"], told["flows"]))
+    assert sorted(names[codes] % PORTS) == sorted(np.repeat(told["port"], told["flows"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 
@@ -96,14 +98,26 @@ def touched(edges: np.ndarray, begin: int, end: int) -> tuple[int, int]:
 
 
 def ticks(edges: np.ndarray, zone: str, most: int = 9) -> list[tuple[float, str]]:
-    """Return where to write which times below a picture; the day stands with the first time of each."""
-    every = max(1, -(-(len(edges) - 1) // most))
+    """Return where to write which times below a picture; the day stands with the first time of each.
+
+    They are full hours, or what people divide time by at that width, on the clocks of the zone.
+    """
+    width, whole = int(edges[1] - edges[0]), int(edges[-1] - edges[0])
+    usual = (step for step in _WIDTHS if whole <= most * step and step % width == 0)
+    step = next(usual, -(-whole // most // width) * width)
     written, day = [], None
-    for edge in edges[::every]:
+    for edge in edges:
         moment = in_zone(edge, zone)
-        text = _clock(moment, "%H:%M") if moment.date() == day else _clock(moment, "%m-%d %H:%M")
-        written.append((float(edge), text))
-        day = moment.date()
+        # Clocks may be half an hour off where bins are an hour wide.
+        ahead = int((moment.utcoffset() or timedelta()).total_seconds()) // width * width
+        if (int(edge) + ahead) % step == 0:
+            text = _clock(moment, "%H:%M")
+            if step >= _DAY:
+                text = f"{moment:%Y-%m-%d}" if text == "00:00" else f"{moment:%Y-%m-%d} {text}"
+            elif moment.date() != day:
+                text = f"{moment:%m-%d} {text}"
+            written.append((float(edge), text))
+            day = moment.date()
     return written
 
 
