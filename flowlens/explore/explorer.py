@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -34,6 +36,22 @@ __all__ = ["Explorer"]
 _LANGUAGES = ("Python", "DuckDB", "Athena", "Insights")
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Put off collecting garbage: a hundred thousand objects are made here, and hardly one is let go of.
+
+    Each time that many are new Python looks at all that there are, which takes a tenth of a first view where a notebook
+    has little else.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 class Explorer(ABC):
     """A view of flow logs to look at and to pick from, which gives back what it shows.
 
@@ -57,11 +75,12 @@ class Explorer(ABC):
         self._view = View(filter=self._start, measure=self._cross.measures[0])
         self._before: list[Selection] = []
         self._busy = False
-        self._build()
-        # matplotlib takes a third of a second to load: the page makes its models meanwhile, and other threads put the
-        # rows in order.
-        import_module("flowlens.plot.panels")
-        self._refresh()
+        with _uncollected():
+            self._build()
+            # matplotlib takes a third of a second to load: the page makes its models meanwhile, and other threads put
+            # the rows in order.
+            import_module("flowlens.plot.panels")
+            self._refresh()
         self._cross.prepare()
 
     # --- What it gives back ---
