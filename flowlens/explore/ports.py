@@ -15,8 +15,8 @@ from flowlens.service import ACK, ICMP, ICMPV6, SYN, protocol_name, protocol_num
 __all__ = ["coded_ports", "picked_ports", "port_clauses", "port_label"]
 
 #: A protocol and a port are one number: so those of one protocol are close together in a table of all.
-_NO_PORT = 65_536
-_PORTS, _PROTOCOLS = _NO_PORT + 1, 256
+_NO_PORT, _NO_PROTOCOL = 65_536, 256
+_PORTS = _NO_PORT + 1
 
 #: So many records at once fit into the cache of a core.
 _PIECE = 1 << 17
@@ -29,20 +29,23 @@ _WITHOUT_PORTS = {ICMP, ICMPV6}
 def coded_ports(df: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
     """Return for each record the place of its service port and protocol, -1 for none, and what there is."""
     needed = df[[column for column in df.columns if column in _NEEDED]]
-    keys = np.concatenate([_keys(needed.iloc[begin : begin + _PIECE]) for begin in range(0, max(len(df), 1), _PIECE)])
+    protocols = typed(df, "protocol").to_numpy(np.int32, na_value=_NO_PROTOCOL)
+    used = np.flatnonzero(np.bincount(protocols, minlength=_NO_PROTOCOL + 1))
+    ranks = np.zeros(_NO_PROTOCOL + 1, np.int32)
+    ranks[used] = np.arange(len(used))
+    keys = np.empty(len(df), np.int32)
     # There are so few keys that tables of all are faster than telling them apart by hashing.
-    there = np.zeros((_PROTOCOLS + 1) * _PORTS, bool)
-    there[keys] = True
-    names = np.flatnonzero(there[: _PROTOCOLS * _PORTS])
+    there = np.zeros(len(used) * _PORTS, bool)
+    for begin in range(0, len(df), _PIECE):
+        piece = slice(begin, begin + _PIECE)
+        keys[piece] = ranks[protocols[piece]] * _PORTS + _offered(needed.iloc[piece])
+        there[keys[piece]] = True
+    found = np.flatnonzero(there)
+    names = used[found // _PORTS] * _PORTS + found % _PORTS
+    known = int(np.searchsorted(names, _NO_PROTOCOL * _PORTS))
     places = np.full(len(there), -1, np.int32)
-    places[names] = np.arange(len(names))
-    return places[keys], pd.Index(names)
-
-
-def _keys(df: pd.DataFrame) -> np.ndarray:
-    """Return the number of each record; those without a protocol are behind the last."""
-    keys: np.ndarray = typed(df, "protocol").to_numpy(np.int32, na_value=_PROTOCOLS) * _PORTS + _offered(df)
-    return keys
+    places[found[:known]] = np.arange(known)
+    return places[keys], pd.Index(names[:known])
 
 
 def _offered(df: pd.DataFrame) -> np.ndarray:
