@@ -176,7 +176,7 @@ class Explorer(ABC):
     def _build(self) -> None:
         looks = self._looks
         self._status = looks.words()
-        self._absent = looks.words(escape(self._said_to_be_absent()))
+        absent = self._said_to_be_absent()
         self._chips = looks.beside([])
         self._measure = looks.choices(self._cross.measures, "What is summed up")
         self._zone = looks.choices(list(ZONES), "In which zone times are written")
@@ -200,7 +200,7 @@ class Explorer(ABC):
         self._widget = looks.below(
             [
                 self._status,
-                *([self._absent] if self._absent.value else []),
+                *([looks.words(escape(absent))] if absent else []),
                 looks.beside(tools),
                 self._chips,
                 *self._arranged(),

@@ -1,6 +1,6 @@
 """How controls look: layouts and styles that they share.
 
-A front end makes a model of each: the traffic explorer has 58 with shared ones, and had 91 without.
+A front end makes a model of each: the traffic explorer has 54 with shared ones, and would have 91 without.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class Looks:
         self._wide = widgets.Layout(width=_WIDE)
         # Nothing below a text moves where it becomes longer.
         self._two_lines = widgets.Layout(width=_WIDE, min_height="58px")
-        self._lists: dict[int, widgets.Layout] = {}
+        self._shared: dict[str, widgets.Layout] = {}
         self._narrow = widgets.Layout(width="auto")
         self._plain = widgets.Layout()
         self._wrapped = widgets.Layout(flex_flow="row wrap", min_height="32px")
-        self._parts = {part: widgets.Layout(width=part) for part in ("33%", "66%")}
         self._words, self._button = HTMLStyle(), widgets.ButtonStyle()
         self._choices, self._typed = ToggleButtonsStyle(button_width="auto"), TextStyle()
         self._described = DescriptionStyle()
@@ -101,7 +100,12 @@ class Looks:
 
     def _listed(self, rows: int) -> widgets.Layout:
         # As high without lines as with them: else it would be lower, and all below it move.
-        return self._lists.setdefault(rows, widgets.Layout(width=_WIDE, height=f"{17 * rows + 6}px"))
+        return self._once(f"{17 * rows + 6}px", lambda height: widgets.Layout(width=_WIDE, height=height))
+
+    def _once(self, size: str, make: Callable[[str], widgets.Layout]) -> widgets.Layout:
+        if size not in self._shared:
+            self._shared[size] = make(size)
+        return self._shared[size]
 
     def beside(self, children: Sequence[widgets.Widget]) -> widgets.HBox:
         """Return a row of controls, which goes on below where there is no room."""
@@ -109,7 +113,9 @@ class Looks:
 
     def below(self, children: Sequence[widgets.Widget], part: str = "") -> widgets.VBox:
         """Return a column of controls, as wide as there is room or a part of that."""
-        return widgets.VBox(children, layout=self._parts[part] if part else self._plain)
+        return widgets.VBox(
+            children, layout=self._once(part, lambda width: widgets.Layout(width=width)) if part else self._plain
+        )
 
     def row(self, children: Sequence[widgets.Widget]) -> widgets.HBox:
         """Return columns beside each other."""
