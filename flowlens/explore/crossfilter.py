@@ -50,20 +50,21 @@ class Categories:
     """
 
     def __init__(
-        self, make: Callable[[], tuple[np.ndarray, pd.Index]], order: Callable[[np.ndarray, int], np.ndarray]
+        self, make: Callable[[], tuple[np.ndarray, pd.Index]], order: Callable[[np.ndarray, pd.Index], np.ndarray]
     ) -> None:
-        self._made = POOL.submit(make)
-        self._ordered = POOL.submit(lambda: order(self._made.result()[0], self.count))
+        made = POOL.submit(make)
+        self._names = POOL.submit(lambda: made.result()[1])
+        self._codes = POOL.submit(lambda: order(*made.result()))
 
     @property
     def codes(self) -> np.ndarray:
         """By row in order of time, the place of its name; the number of names for none."""
-        return self._ordered.result()
+        return self._codes.result()
 
     @property
     def names(self) -> pd.Index:
         """What there is."""
-        return self._made.result()[1]
+        return self._names.result()
 
     @property
     def count(self) -> int:
@@ -148,9 +149,9 @@ class Crossfilter:
     def coded(self, make: Callable[[], tuple[np.ndarray, pd.Index]]) -> Categories:
         """Return what the rows have, given what returns numbers by row of the table, -1 for none, and their names."""
 
-        def in_order(codes: np.ndarray, count: int) -> np.ndarray:
+        def in_order(codes: np.ndarray, names: pd.Index) -> np.ndarray:
             ordered = self._ordered(codes).astype(np.int32, copy=self._order is None)
-            ordered[ordered < 0] = count
+            ordered[ordered < 0] = len(names)
             return ordered
 
         return Categories(make, in_order)
