@@ -110,7 +110,8 @@ class _Opened:
     """A notebook with the records in a kernel of its own, and a stopwatch in its page."""
 
     def __init__(self, lab: Lab, browser: Browser, name: str, folder: Path) -> None:
-        lab.write(name, [f"import flowlens as fl\ndf = fl.read({str(folder)!r}, progress=False)", ""])
+        # With its bar, as a user reads: page and kernel have loaded ipywidgets when the explorer is asked for.
+        lab.write(name, [f"import flowlens as fl\ndf = fl.read({str(folder)!r})", ""])
         self.notebook = NotebookPage(new_page(browser), lab, name)
         self.notebook.run(_DATA)
         self.page = self.notebook.page
