@@ -124,7 +124,11 @@ def test_the_story_has_something_of_every_kind():
 # What the others do differently is how records get into DuckDB, which `findings` shows.
 @pytest.mark.parametrize(
     ("held", "verb"),
-    [(engine, verb) for engine in QUICK for verb in (DETECTORS if engine == "scan of Parquet" else ["findings"])],
+    [
+        (engine, verb)
+        for engine in QUICK
+        for verb in (DETECTORS if ENGINES[engine] is ENGINES["scan of Parquet"] else ["findings"])
+    ],
     indirect=["held"],
 )
 def test_every_detector_gives_the_same_table(held, verb):

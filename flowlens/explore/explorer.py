@@ -38,10 +38,9 @@ _LANGUAGES = ("Python", "DuckDB", "Athena", "Insights")
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Put off collecting garbage: a hundred thousand objects are made here, and hardly one is let go of.
+    """Put off collecting garbage: a great many objects are made here, and hardly one is let go of.
 
-    Each time that many are new Python looks at all that there are, which takes a tenth of a first view where a notebook
-    has little else.
+    Each time that many are new Python looks at all there are: 8 % of a first view where a notebook has little else.
     """
     collects = gc.isenabled()
     gc.disable()

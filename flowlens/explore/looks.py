@@ -1,6 +1,6 @@
 """How controls look: layouts and styles that they share.
 
-A front end makes a model of each: the traffic explorer has 54 with shared ones, and would have 91 without.
+A front end makes a model of each: the traffic explorer has 54.
 """
 
 from __future__ import annotations
